@@ -1,12 +1,24 @@
-"""Where a board lives: the five calls every store answers, and the store that is a folder. `hub.py` holds the other one.
+"""Where a board lives: the calls every store answers, and the store that is a folder. `hub.py` holds the other one.
 
-A path starts with the dataset it lies in: `requests/…`, `results/…`, `contents/…`, `votes/…`, `<org>__<model>-details/…`.
+A path starts with its dataset: `requests/…`, `results/…`, `contents/…`, `votes/…`, `<org>__<model>-details/…`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import os
+import re
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
+
+from src.core.errors import BadInput, Busy, Conflict, Corrupt, NotFound
 
 Rev = str
 """A commit of a dataset: opaque, comparable for equality only."""
@@ -31,7 +43,10 @@ class Store(Protocol):
         """The newest revision of `dataset`; one cheap call. Raises NotFound where there is no such dataset yet."""
 
     def list(self, prefix: str, rev: Rev | None = None) -> Sequence[Entry]:
-        """Every file below `prefix` (its first part is the dataset) at `rev`, newest where not given."""
+        """Every file below the folder `prefix` (its first part is the dataset) at `rev`, newest where not given.
+
+        Sorted by path. No such folder: nothing. Raises NotFound where there is no such dataset or revision.
+        """
 
     def read(self, path: str, rev: Rev | None = None) -> bytes:
         """The bytes of one file at `rev`. Raises NotFound."""
@@ -40,8 +55,315 @@ class Store(Protocol):
         """Write new files of one dataset in one commit and return a revision that contains them.
 
         Write-once and idempotent: the same bytes again are no error, other bytes raise Conflict. Returns only when the
-        commit is confirmed.
+        commit is confirmed. Writers that race choose names of their own (a nonce), never one path.
         """
 
     def replace(self, files: Mapping[str, bytes | None], expect: Rev | None, message: str = "") -> Rev:
-        """Set (or, for None, delete) files of one dataset, if its head still is `expect`; else raises Conflict."""
+        """Set (or, for None, delete) files of one dataset, if its head still is `expect`; else raises Conflict.
+
+        `expect` None: there must be no such dataset yet.
+        """
+
+    def order(self, paths: Sequence[str]) -> Sequence[str]:
+        """Appended files of one folder in the order of their commits; those of one commit sorted by path."""
+
+    def now(self) -> datetime:
+        """The store's own clock (UTC), the only one that leases are judged by; no call of its own."""
+
+
+def open_store(name: str | os.PathLike[str]) -> Store:
+    """The store a person names: `hub:OWNER`, or a folder (made where it is missing)."""
+    text = os.fspath(name)
+    if text.startswith("hub:"):
+        from src.core.hub import HubStore
+
+        return HubStore(text.removeprefix("hub:"))
+    return LocalStore(text)
+
+
+def blob_id(data: bytes) -> str:
+    """The name git gives these bytes; both stores use it, so a file keeps its oid when a board moves."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """(dataset, path within it; "" for the dataset itself). Raises BadInput for a path that could leave its place."""
+    dataset, _, rest = path.strip("/").partition("/")
+    if not DATASET.fullmatch(dataset) or ".." in dataset:
+        raise BadInput(f"'{dataset}' is no name of a dataset: use letters, digits, '-', '_' and '.', at most 96.")
+    for part in rest.split("/") if rest else ():
+        if part in {"", ".", "..", ".git"} or len(part.encode()) > 255 or FORBIDDEN.search(part):
+            raise BadInput(f"'{path}' is no path in a store: '{part}' is not a plain file name.")
+    return dataset, rest
+
+
+def one_dataset(files: Mapping[str, bytes] | Mapping[str, bytes | None]) -> tuple[str, list[tuple[str, bytes | None]]]:
+    """(the dataset, the files by path within it), of a commit. Raises BadInput where it spans two or holds nothing."""
+    split = [(*split_path(path), data) for path, data in files.items()]
+    datasets = {dataset for dataset, _, _ in split}
+    if len(datasets) != 1 or any(not rest for _, rest, _ in split):
+        raise BadInput(f"A commit writes files of one dataset; these are of {sorted(datasets) or 'none'}.")
+    return datasets.pop(), sorted((rest, data) for _, rest, data in split)
+
+
+def system_clock() -> datetime:
+    """This machine's time."""
+    return datetime.now(UTC)
+
+
+class LocalStore:
+    """A board in a folder: files as anyone can read them, and in `.board/` the log of commits that says which count.
+
+    A commit is whole or absent whatever is killed when: new bytes lie under their names before the log's transaction
+    ends, and bytes they replace stay in `.board/old` for a day, so that a reader at an earlier revision finishes.
+    A folder that has no log yet is taken over as it is. The folder must be on a local disk (SQLite's locks).
+    """
+
+    KEEP_REPLACED = 86400.0  # seconds
+
+    def __init__(self, root: str | os.PathLike[str], clock: Callable[[], datetime] = system_clock) -> None:
+        self.root = Path(root).expanduser().absolute()
+        self.name = str(root)
+        self._clock = clock
+        self._house = self.root / ".board"
+        self._local = threading.local()
+        for folder in ("tmp", "old"):
+            (self._house / folder).mkdir(parents=True, exist_ok=True)
+        with self._transaction() as log:
+            if not log.execute("SELECT 1 FROM sqlite_master WHERE name = 'commits'").fetchone():
+                for statement in SCHEMA:
+                    log.execute(statement)
+                self._adopt(log)
+
+    def head(self, dataset: str) -> Rev:
+        return self._commit(split_path(dataset)[0], None)[1]
+
+    def list(self, prefix: str, rev: Rev | None = None) -> Sequence[Entry]:
+        dataset, folder = split_path(prefix)
+        at, _ = self._commit(dataset, rev)
+        low, high = (f"{folder}/", f"{folder}0") if folder else ("", "\U0010ffff")  # "0" follows "/"
+        rows = self._log().execute(
+            "SELECT path, oid, size FROM files WHERE dataset = ? AND path >= ? AND path < ?"
+            " AND since <= ? AND (until IS NULL OR until > ?) ORDER BY path",
+            (dataset, low, high, at, at),
+        )
+        return [Entry(f"{dataset}/{path}", oid, size) for path, oid, size in rows]
+
+    def read(self, path: str, rev: Rev | None = None) -> bytes:
+        dataset, rest = split_path(path)
+        at, found = self._commit(dataset, rev)
+        row = (
+            self._log()
+            .execute(
+                "SELECT oid FROM files WHERE dataset = ? AND path = ? AND since <= ? AND (until IS NULL OR until > ?)",
+                (dataset, rest, at, at),
+            )
+            .fetchone()
+        )
+        if row is None:
+            raise NotFound(f"There is no {path} in {self.name} at {found[:7]}.")
+        for place in (self.root / dataset / rest, self._house / "old" / row[0]):
+            try:
+                data = place.read_bytes()
+            except OSError:
+                continue
+            if blob_id(data) == row[0]:
+                return data
+        raise Corrupt(f"{path} in {self.name} is not what was committed: changed or deleted by hand? Put it back.")
+
+    def append(self, files: Mapping[str, bytes], message: str = "") -> Rev:
+        return self._write(files, message, write_once=True, expect=None)
+
+    def replace(self, files: Mapping[str, bytes | None], expect: Rev | None, message: str = "") -> Rev:
+        return self._write(files, message, write_once=False, expect=expect)
+
+    def order(self, paths: Sequence[str]) -> Sequence[str]:
+        def since(path: str) -> int:
+            row = (
+                self._log()
+                .execute("SELECT min(since) FROM files WHERE dataset = ? AND path = ?", split_path(path))
+                .fetchone()
+            )
+            if row[0] is None:
+                raise NotFound(f"There is no {path} in {self.name}.")
+            return int(row[0])
+
+        return [path for _, path in sorted((since(path), path) for path in paths)]
+
+    def now(self) -> datetime:
+        return self._clock()
+
+    def _write(
+        self,
+        files: Mapping[str, bytes] | Mapping[str, bytes | None],
+        message: str,
+        write_once: bool,
+        expect: Rev | None,
+    ) -> Rev:
+        dataset, wanted = one_dataset(files)
+        staged = {path: self._stage(data) for path, data in wanted if data is not None}
+        oids = {path: None if data is None else blob_id(data) for path, data in wanted}
+        try:
+            with self._transaction() as log:
+                last = log.execute(LAST, (dataset,)).fetchone()
+                head = last[1] if last else None
+                if not write_once and head != expect:
+                    raise Conflict(f"{dataset} in {self.name} moved on to {head}; read it again, then write.")
+                now = {path: oid for path in oids for (oid,) in log.execute(CURRENT, (dataset, path))}
+                changed = [path for path, _ in wanted if now.get(path) != oids[path]]
+                if write_once and (taken := [path for path in changed if path in now]):
+                    raise Conflict(f"{dataset}/{taken[0]} is there already with other bytes; it is written once.")
+                if not changed and head is not None:
+                    return str(head)
+                at = self._clock()
+                rev = hashlib.sha1(
+                    repr((head, dataset, at.isoformat(), message, [(p, oids[p]) for p in changed])).encode(),
+                    usedforsecurity=False,
+                ).hexdigest()
+                seq = log.execute(
+                    "INSERT INTO commits (dataset, rev, at, message) VALUES (?, ?, ?, ?)",
+                    (dataset, rev, at.isoformat(), message),
+                ).lastrowid
+                for path in changed:
+                    if path in now:
+                        self._keep(log, dataset, path, now[path])
+                        log.execute(
+                            "UPDATE files SET until = ? WHERE dataset = ? AND path = ? AND until IS NULL",
+                            (seq, dataset, path),
+                        )
+                    self._place(dataset, path, staged.get(path))
+                    if path in staged:
+                        size = staged[path].size
+                        log.execute(
+                            "INSERT INTO files (dataset, path, oid, size, since) VALUES (?, ?, ?, ?, ?)",
+                            (dataset, path, oids[path], size, seq),
+                        )
+                for folder in {(self.root / dataset / path).parent for path in changed}:
+                    _sync_folder(folder)
+            return rev
+        finally:
+            for file in staged.values():
+                file.at.unlink(missing_ok=True)
+
+    def _stage(self, data: bytes) -> _Staged:
+        at = self._house / "tmp" / uuid.uuid4().hex
+        with at.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        return _Staged(at, len(data))
+
+    def _keep(self, log: sqlite3.Connection, dataset: str, path: str, oid: str) -> None:
+        """Leaves the bytes that are about to go where a reader at an earlier revision finds them."""
+        now = time.time()
+        for old in (self._house / "old").iterdir():
+            current = (
+                "SELECT 1 FROM files WHERE oid = ? AND until IS NULL"  # a crash can leave only this copy of a file
+            )
+            if now - old.stat().st_mtime > self.KEEP_REPLACED and not log.execute(current, (old.name,)).fetchone():
+                old.unlink(missing_ok=True)
+        kept, place = self._house / "old" / oid, self.root / dataset / path
+        if kept.exists():
+            os.utime(kept)
+        elif place.exists():
+            os.replace(self._stage(place.read_bytes()).at, kept)
+
+    def _place(self, dataset: str, path: str, staged: _Staged | None) -> None:
+        place = self.root / dataset / path
+        if staged is None:
+            place.unlink(missing_ok=True)
+            return
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staged.at, place)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise BadInput(
+                f"{dataset}/{path} cannot be a file here: part of that path is a file, or it is a folder."
+            ) from error
+
+    def _commit(self, dataset: str, rev: Rev | None) -> tuple[int, Rev]:
+        row = (
+            self._log().execute(LAST, (dataset,)).fetchone()
+            if rev is None
+            else self._log()
+            .execute("SELECT seq, rev FROM commits WHERE rev = ? AND dataset = ?", (rev, dataset))
+            .fetchone()
+        )
+        if row is None:
+            what = f"dataset {dataset}" if rev is None else f"revision {rev} of {dataset}"
+            raise NotFound(f"There is no {what} in {self.name}.")
+        return int(row[0]), str(row[1])
+
+    def _adopt(self, log: sqlite3.Connection) -> None:
+        """Takes over a folder of files that has no log: each dataset becomes one commit."""
+        for folder in sorted(self.root.iterdir()):
+            if not folder.is_dir() or not DATASET.fullmatch(folder.name):
+                continue
+            files = sorted(file for file in folder.rglob("*") if file.is_file())
+            if not files:
+                continue
+            rev = hashlib.sha1(repr((folder.name, uuid.uuid4().hex)).encode(), usedforsecurity=False).hexdigest()
+            seq = log.execute(
+                "INSERT INTO commits (dataset, rev, at, message) VALUES (?, ?, ?, ?)",
+                (folder.name, rev, self._clock().isoformat(), "files that were here before the log"),
+            ).lastrowid
+            for file in files:
+                data = file.read_bytes()
+                log.execute(
+                    "INSERT INTO files (dataset, path, oid, size, since) VALUES (?, ?, ?, ?, ?)",
+                    (folder.name, file.relative_to(folder).as_posix(), blob_id(data), len(data), seq),
+                )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        log = self._log()
+        try:
+            log.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise Busy(f"Another program has been writing to {self.name} for long; try again shortly.") from error
+        try:
+            yield log
+            log.execute("COMMIT")
+        except BaseException:
+            if log.in_transaction:
+                log.execute("ROLLBACK")
+            raise
+
+    def _log(self) -> sqlite3.Connection:
+        """This thread's connection; a forked child opens its own, as SQLite demands."""
+        if getattr(self._local, "pid", None) != os.getpid():
+            log = sqlite3.connect(self._house / "log.sqlite3", timeout=30.0, isolation_level=None)
+            log.execute("PRAGMA journal_mode = WAL")
+            log.execute("PRAGMA synchronous = FULL")
+            self._local.log, self._local.pid = log, os.getpid()
+        return self._local.log  # type: ignore[no-any-return]
+
+
+class _Staged(NamedTuple):
+    at: Path
+    size: int
+
+
+DATASET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}")
+FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
+LAST = "SELECT seq, rev FROM commits WHERE dataset = ? ORDER BY seq DESC LIMIT 1"
+CURRENT = "SELECT oid FROM files WHERE dataset = ? AND path = ? AND until IS NULL"
+SCHEMA = (
+    "CREATE TABLE commits (seq INTEGER PRIMARY KEY AUTOINCREMENT, dataset TEXT NOT NULL, rev TEXT NOT NULL UNIQUE,"
+    " at TEXT NOT NULL, message TEXT NOT NULL)",
+    "CREATE INDEX commits_by_dataset ON commits (dataset, seq)",
+    # a file is there from commit `since` until commit `until`
+    "CREATE TABLE files (dataset TEXT NOT NULL, path TEXT NOT NULL, oid TEXT NOT NULL, size INTEGER NOT NULL,"
+    " since INTEGER NOT NULL, until INTEGER, PRIMARY KEY (dataset, path, since)) WITHOUT ROWID",
+    "CREATE UNIQUE INDEX files_now ON files (dataset, path) WHERE until IS NULL",
+)
+
+
+def _sync_folder(folder: Path) -> None:
+    while not folder.exists():  # all its files are gone
+        folder = folder.parent
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
