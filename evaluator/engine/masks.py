@@ -1,0 +1,79 @@
+"""Who sees whom in a packed row: a node sees the chain and its own ancestors, at their true distances.
+
+transformers builds every attention mask from an index rule `rule(batch, head, query, key)`. While a pack runs, the rule
+of each layer (causal, sliding window, chunked, …) is asked about *depths* instead of row indices, and joined with the
+packed rule `key <= query < end[key]`. So a layer keeps its own window without this file knowing about windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import masking_utils
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+
+Rule = Callable[..., torch.Tensor]
+
+
+@contextmanager
+def packed(depth: torch.Tensor, end: torch.Tensor, start: int) -> Iterator[None]:
+    """Within it, masks are those of a pack of `len(depth)` nodes behind a chain of `start` cached tokens.
+
+    `depth` and `end` are a `tree.Layout`'s, as int64 tensors on the model's device.
+    """
+    n = len(depth)
+    place = torch.cat([torch.arange(start, device=depth.device), depth])
+    until = torch.cat([torch.full((start,), start + n, device=end.device), end + start])
+    names = ("sdpa", "eager", "flex_attention")
+    before = {name: ALL_MASK_ATTENTION_FUNCTIONS[name] for name in names}
+    for name in names:
+        make = _flex_mask if name == "flex_attention" else before[name]
+        ALL_MASK_ATTENTION_FUNCTIONS[name] = _over_depths(make, place, until)
+    try:
+        yield
+    finally:
+        for name in names:
+            ALL_MASK_ATTENTION_FUNCTIONS[name] = before[name]
+
+
+def packed_rule(rule: Rule, place: torch.Tensor, until: torch.Tensor) -> Rule:
+    """`rule` asked about depths, for the ancestors of a query alone."""
+
+    def over_depths(batch: Any, head: Any, query: Any, key: Any) -> torch.Tensor:
+        at_query, at_key = _at(place, query), _at(place, key)
+        return (key <= query) & (query < _at(until, key)) & rule(batch, head, at_query, at_key)
+
+    return over_depths
+
+
+def _at(table: torch.Tensor, index: Any) -> torch.Tensor:
+    """A lookup for tables of any device: layers of one model may live on several."""
+    return table.to(index.device)[index]
+
+
+def _over_depths(make: Callable[..., Any], place: torch.Tensor, until: torch.Tensor) -> Callable[..., Any]:
+    def mask(*arguments: Any, mask_function: Rule = masking_utils.causal_mask_function, **keywords: Any) -> Any:
+        keywords.update(mask_function=packed_rule(mask_function, place, until), allow_is_causal_skip=False)
+        return make(*arguments, **keywords)
+
+    return mask
+
+
+def _flex_mask(
+    batch_size: int,
+    q_length: int,
+    kv_length: int,
+    q_offset: int = 0,
+    kv_offset: int = 0,
+    mask_function: Rule = masking_utils.causal_mask_function,
+    device: torch.device | str = "cpu",
+    **_: Any,
+) -> Any:
+    """The same rule as a BlockMask. Not compiled: every pack has new tables, and building it costs less than that."""
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    rule = masking_utils.add_offsets_to_mask_function(mask_function, q_offset, kv_offset)
+    return create_block_mask(rule, B=batch_size, H=None, Q_LEN=q_length, KV_LEN=kv_length, device=device)

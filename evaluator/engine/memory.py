@@ -1,0 +1,47 @@
+"""How many tokens one forward may hold, from the model's shape and the memory that is free."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from evaluator.engine.tree import Limits
+
+# tokens of a forward past which nothing is gained: on a CPU dense masks grow with the row, on a GPU kernels are full
+AIM = {"cpu": 1024, "cuda": 8192}
+SHARE = 0.5  # of the free memory; the rest is the chain, the allocator and other people
+
+
+def limits(model: Any, device: torch.device, pack_tokens: int | None = None) -> Limits:
+    """Pack size for a loaded model: `pack_tokens` if given, else what pays on this device and fits in free memory."""
+    aim = pack_tokens or AIM.get(device.type, 2048)
+    fits = int(free_bytes(device) * SHARE / bytes_per_token(model.config, model.dtype, aim))
+    aim = max(16, min(aim, fits))
+    return Limits(aim, min(4 * aim, max(aim, fits)) if device.type == "cpu" else aim)
+
+
+def bytes_per_token(config: Any, dtype: torch.dtype, row: int) -> int:
+    """Peak bytes that one more packed token costs: activations, keys and values, mask, and its logits if scored."""
+    text = config.get_text_config(decoder=True)
+    size = torch.empty(0, dtype=dtype).element_size()
+    hidden = int(text.hidden_size)
+    inner = max(int(value) for value in (getattr(text, "intermediate_size", None) or 4 * hidden,) if value)
+    layers = int(getattr(text, "num_hidden_layers", 32))
+    heads = int(getattr(text, "num_attention_heads", None) or 32)
+    kept = int(getattr(text, "num_key_value_heads", None) or heads)
+    head = int(getattr(text, "head_dim", None) or hidden // heads)
+    activations = (8 * hidden + 3 * inner + 2 * heads * head) * size
+    past = 2 * layers * kept * head * size * 2  # once in the chain or pack, once while it is concatenated
+    mask = 4 * row * 5  # boolean and additive, behind a chain of a few rows' length
+    logits = int(text.vocab_size) * size
+    return activations + past + mask + logits
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that could be had now; a CPU process looks at its container too."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)

@@ -1,0 +1,135 @@
+"""Text becomes tokens once: every distinct piece of a suite is encoded a single time, in batches, exactly as stock does.
+
+A few-shot prompt is the same text in front of thousands of questions. Text may be cut wherever a letter or digit meets
+a line break, if no token of the vocabulary spans such a place: then no merge does either, and the pieces' tokens put
+together are the text's tokens. Whether that holds is read off the vocabulary and tried on each batch; if not, every
+distinct text is encoded whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from lm_eval.models.utils import has_bos_prefix
+
+from evaluator.engine.tree import Query, Tokens
+
+log = logging.getLogger(__name__)
+
+CUT = re.compile(r"(?<=[A-Za-z0-9])(?=\n)")
+SPANS_A_CUT = re.compile(r"[A-Za-z0-9](\n|Ċ|<0x0A>)")  # byte-level and sentencepiece vocabularies spell a line break so
+BEFORE = "a"  # stands before a piece while it is encoded, so that tokenizers that add a space to every text do not
+PROBES = 12
+
+
+class Encoder:
+    """Encodes (context, continuation) pairs for one lm-eval `hf` model; keeps what it has encoded."""
+
+    def __init__(self, lm: Any) -> None:
+        self._lm = lm
+        self._known: dict[tuple[bool, str], Tokens] = {}  # (starts a text, piece) → tokens
+        self._lead = lm.tokenizer.encode(BEFORE, add_special_tokens=False)
+        self._bos = lm.tokenizer.decode(lm.prefix_token_id)
+        self.cuts = not any(SPANS_A_CUT.search(token) for token in lm.tokenizer.get_vocab())
+
+    def queries(self, pairs: Sequence[tuple[str, str]], max_length: int) -> list[Query]:
+        """Queries of (context, continuation) pairs, truncated from the left to `max_length` as stock does."""
+        if self.cuts and not self._holds(pairs):
+            log.info("this tokenizer does not take texts in pieces: encoding each whole")
+            self.cuts, self._known = False, {}
+        self._learn([part for context, continuation in pairs for part in self._parts(context, continuation)])
+        contexts: dict[str, Tokens] = {}
+        return [self._query(context, continuation, contexts, max_length) for context, continuation in pairs]
+
+    def _query(self, context: str, continuation: str, contexts: dict[str, Tokens], max_length: int) -> Query:
+        if not context:
+            alone = self._encode(continuation, starts=False)
+            prefix = np.array([self._lm.prefix_token_id], dtype=np.int32)
+            before, targets = (prefix, alone) if alone[0] != prefix[0] else (alone[:1], alone[1:])
+            tokens = np.concatenate([before, targets[:-1]])
+        else:
+            context, continuation = move_spaces(context, continuation)
+            if context not in contexts:
+                contexts[context] = self._encode(context)
+            before = contexts[context]
+            head, tail = self._split(context)
+            whole_tail = self._encode(tail + continuation, starts=not head)
+            head_length = len(before) - len(self._encode(tail, starts=not head))
+            targets = whole_tail[len(before) - head_length :]
+            inside = whole_tail[: len(before) - head_length]
+            if len(targets) == 1 and np.array_equal(inside, before[head_length:]):
+                tokens = before  # many continuations of one token share the context's array
+            else:
+                tokens = np.concatenate([before[:head_length], whole_tail[:-1]])
+        if not 0 < len(targets) <= max_length:
+            raise ValueError(f"A continuation has {len(targets)} tokens; this model scores 1 to {max_length}: {continuation!r:.80}")
+        return Query(tokens[-max_length:], targets)
+
+    def _parts(self, context: str, continuation: str) -> list[tuple[bool, str]]:
+        """The pieces that a pair's texts consist of."""
+        if not context:
+            return [(False, continuation)]
+        context, continuation = move_spaces(context, continuation)
+        head, tail = self._split(context)
+        both = [*self._pieces(tail + continuation, not head), *self._pieces(tail, not head)]
+        return both + (self._pieces(head, True) if head else [])
+
+    def _split(self, text: str) -> tuple[str, str]:
+        """A text before and after its last cut; appending to it changes the tokens of the second part alone."""
+        if not self.cuts:
+            return "", text
+        at = 0
+        for at in (match.start() for match in CUT.finditer(text)):  # noqa: B007
+            pass
+        return text[:at], text[at:]
+
+    def _pieces(self, text: str, starts: bool) -> list[tuple[bool, str]]:
+        pieces = CUT.split(text) if self.cuts else [text]
+        return [(starts and i == 0, piece) for i, piece in enumerate(pieces)]
+
+    def _encode(self, text: str, starts: bool = True) -> Tokens:
+        pieces = self._pieces(text, starts)
+        self._learn(pieces)
+        return np.concatenate([self._known[piece] for piece in pieces])
+
+    def _learn(self, pieces: Sequence[tuple[bool, str]]) -> None:
+        """Encode the pieces not met before: one batched call for those that start a text, one for the others."""
+        fresh = [piece for piece in dict.fromkeys(pieces) if piece not in self._known]
+        first = [text for starts, text in fresh if starts]
+        plain = {text for text in first if has_bos_prefix(text, self._bos)}  # brings its own beginning: nothing is added
+        special = {} if self._lm.add_bos_token is None else {"add_special_tokens": self._lm.add_bos_token}
+        self._batch([text for text in first if text not in plain], True, special)
+        self._batch([text for text in first if text in plain], True, {"add_special_tokens": False})
+        self._batch([text for starts, text in fresh if not starts], False, {"add_special_tokens": False})
+
+    def _batch(self, texts: list[str], starts: bool, special: dict[str, bool]) -> None:
+        if not texts:
+            return
+        lead = self._lead if self.cuts and not starts else []
+        spelled = [(BEFORE if lead and text.startswith("\n") else "") + text for text in texts]
+        encoded = self._lm.tokenizer(
+            spelled, return_attention_mask=False, return_token_type_ids=False, verbose=False, **special
+        )["input_ids"]
+        for text, spelling, tokens in zip(texts, spelled, encoded, strict=True):
+            drop = len(lead) if len(spelling) > len(text) else 0
+            self._known[starts, text] = np.array(tokens[drop:], dtype=np.int32)
+
+    def _holds(self, pairs: Sequence[tuple[str, str]]) -> bool:
+        """Whether pieces give what whole texts give, on some of the pairs."""
+        some = [pair for pair in pairs[:: max(1, len(pairs) // PROBES)] if pair[0]]
+        for pair in some:
+            context, continuation = move_spaces(*pair)
+            for text in (context, context + continuation):
+                if self._encode(text).tolist() != self._lm.tok_encode(text):
+                    return False
+        return True
+
+
+def move_spaces(context: str, continuation: str) -> tuple[str, str]:
+    """A context's trailing spaces belong to the continuation, as in lm-eval's `_encode_pair`."""
+    bare = context.rstrip()
+    return bare, context[len(bare) :] + continuation
