@@ -1,0 +1,197 @@
+"""What the browser gets of a snapshot: columns as compact JSON, named by their bytes so that they may be kept for ever.
+
+A column is one of `{"lines": "a\\nb"}` (names), `{"values": [...], "codes": [...]}` (words; -1 unknown), `{"numbers": [...]}`
+(null unknown), `{"days": [...]}` (since 1970-01-01) or `{"flags": "10-"}`; rows come in the board's own order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from src.board.columns import DIGITS_KEPT, HIDES, SIZES, TYPES, Column
+from src.board.query import Query, Selection, run
+from src.board.rows import Rows, kept
+from src.core import suites
+
+FIRST_ROWS = 40
+"""Rows that travel with the first answer: a screen of them."""
+LONGEST_TEXT = 300
+"""Characters of one cell; a longer one is cut, since somebody may write megabytes into a licence."""
+
+CERTAINTY = ("average.se", "rank.low", "rank.high", "tied")
+"""What is known of a row's certainty and belongs to the first screen, where the frame has it."""
+
+
+@dataclass(frozen=True)
+class File:
+    """One answer: its bytes, and a name that changes when they do."""
+
+    body: bytes
+
+    @cached_property
+    def name(self) -> str:
+        """A hash of the bytes."""
+        return hashlib.sha256(self.body).hexdigest()[:16]
+
+    @cached_property
+    def brotli(self) -> bytes:
+        """The bytes, compressed for a browser that takes brotli."""
+        import brotli
+
+        # beyond this the finer search costs seconds and gains a few per cent
+        return brotli.compress(self.body, quality=9 if len(self.body) < 3_000_000 else 5)
+
+    @cached_property
+    def gzip(self) -> bytes:
+        """The bytes, compressed for any other browser."""
+        import gzip
+
+        return gzip.compress(self.body, compresslevel=6, mtime=0)
+
+
+class Payload:
+    """One snapshot as the browser gets it: what the first screen, search and filters need, and the rest on demand."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.suite = suites.load(frame.attrs.get("suite", suites.DEFAULT))
+        self.rows = Rows(frame)
+        present = set(frame.columns)
+        self.columns = [column for column in self.rows.columns if column.kind == "rank" or column.path in present]
+
+    @cached_property
+    def core(self) -> File:
+        """The columns that the first screen, search and filters need."""
+        columns = {column.key: self._column(column) for column in self.columns if column.core and column.kind != "rank"}
+        columns.update({path: self._certainty(path) for path in CERTAINTY if path in self.rows.frame})
+        return File(_json({"n": len(self.rows), "ids": self._odd_ids(), "columns": columns}))
+
+    @cached_property
+    def extra(self) -> File:
+        """The other columns, fetched when one is shown."""
+        columns = {column.key: self._column(column) for column in self.columns if not column.core}
+        return File(_json({"n": len(self.rows), "columns": columns}))
+
+    def first(self, query: Query, about: Mapping[str, Any]) -> dict[str, Any]:
+        """The first screen of `query`: what the columns are, where the rest lies, and the rows in view.
+
+        `about` is passed on: where the files lie, how fresh the rows are.
+        """
+        selection = run(self.rows, query)
+        at = selection.rows[:FIRST_ROWS]
+        shown = {column.key for column in self.rows.shown(query.columns)}
+        needed = [
+            column
+            for column in self.columns
+            if column.kind != "rank" and (column.core or column.key in shown or _is_raw_of(column, shown, query))
+        ]
+        columns = {column.key: self._column(column, at) for column in needed}
+        columns["average"] = {"numbers": _numbers(selection.averages[:FIRST_ROWS])}
+        columns.update({path: self._certainty(path, at) for path in CERTAINTY if path in self.rows.frame})
+        return {
+            **about,
+            "suite": self.suite.name,
+            "columns": [asdict(column) for column in self.columns],
+            "types": [{"key": key, **words._asdict()} for key, words in TYPES.items()],
+            "sizes": [asdict(size) for size in SIZES],
+            "hides": [asdict(hide) for hide in HIDES],
+            "scales": self.scales,
+            "total": len(self.rows),
+            "matches": selection.matches,
+            "pinned": selection.pinned,
+            "problem": selection.problem,
+            "rows": {
+                "n": len(at),
+                "ids": self._odd_ids(at),
+                "ranks": _numbers(selection.ranks[:FIRST_ROWS]),
+                "columns": columns,
+            },
+        }
+
+    @cached_property
+    def scales(self) -> dict[str, list[float]]:
+        """The ends of each score's tint: what the lower twentieth and the best reach."""
+        scales = {}
+        for column in self.columns:
+            values = self.rows.score(column.path) if column.kind == "score" else np.array([])
+            if (values := values[~np.isnan(values)]).size:
+                ends = (np.quantile(values, 0.05), values.max())
+                if column.better == "lower":
+                    ends = (np.quantile(values, 0.95), values.min())
+                scales[column.key] = [float(end) for end in ends]
+        return scales
+
+    def _odd_ids(self, at: np.ndarray | None = None) -> dict[int, str]:
+        """Ids that are not simply model~precision, by row."""
+        frame = self.rows.frame.iloc[self.rows.base if at is None else at]
+        plain = frame["model"].astype(str) + "~" + frame["precision"].fillna("").astype(str)
+        return {int(row): _clean(frame["id"].iloc[row]) for row in np.flatnonzero((frame["id"] != plain).to_numpy())}
+
+    def _column(self, column: Column, at: np.ndarray | None = None) -> dict[str, Any]:
+        at = self.rows.base if at is None else at
+        if column.kind == "model":
+            return {"lines": "\n".join(_clean(text) for text in self.rows.text(column.path)[at])}
+        if column.kind in ("text", "type"):
+            return _words(self.rows.text(column.path)[at], shorten=7 if column.key == "revision" else LONGEST_TEXT)
+        if column.kind == "flag":
+            known = {True: self.rows.flag(column.path, True)[at], False: self.rows.flag(column.path, False)[at]}
+            return {"flags": "".join(np.where(known[True], "1", np.where(known[False], "0", "-")).tolist())}
+        if column.kind == "date":
+            return _days(self.rows.text(column.path)[at])
+        if column.kind == "score":
+            return {"numbers": _numbers(self.rows.score(column.path)[at])}
+        return {"numbers": _numbers(kept(self.rows.number(column.path)[at]))}
+
+    def _certainty(self, path: str, at: np.ndarray | None = None) -> dict[str, Any]:
+        at = self.rows.base if at is None else at
+        if path == "tied":
+            return {"flags": "".join(np.where(self.rows.flag(path, True)[at], "1", "0").tolist())}
+        return {"numbers": _numbers(kept(self.rows.number(path)[at]))}
+
+
+def encode(value: Any) -> File:
+    """Any JSON as an answer."""
+    return File(_json(value))
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
+
+
+def _clean(text: object) -> str:
+    """One line of text, at a bearable length."""
+    return _CONTROL.sub("\ufffd", str(text)[:LONGEST_TEXT])
+
+
+def _is_raw_of(column: Column, shown: Iterable[str], query: Query) -> bool:
+    return query.score == "raw" and column.group == "raw scores" and column.key.removesuffix(".raw") in shown
+
+
+def _words(texts: np.ndarray, shorten: int) -> dict[str, Any]:
+    codes, values = pd.factorize(np.array([None if text is None else _clean(text)[:shorten] for text in texts], dtype=object))
+    return {"values": list(values), "codes": codes.tolist()}
+
+
+def _days(texts: np.ndarray) -> dict[str, Any]:
+    days = pd.to_datetime(pd.Series(texts, dtype=object).astype("string").str[:10], errors="coerce", format="%Y-%m-%d")
+    since = (days - pd.Timestamp("1970-01-01")).dt.days
+    return {"days": [None if np.isnan(day) else int(day) for day in since]}
+
+
+def _numbers(values: np.ndarray) -> list[float | int | None]:
+    """JSON numbers, whole ones without their point: half the bytes of a column of ranks."""
+    return [None if value != value else int(value) if value.is_integer() else round(value, DIGITS_KEPT) for value in values.tolist()]
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+
+
+__all__ = ["File", "Payload", "Selection", "encode"]

@@ -1,0 +1,169 @@
+"""The table on the page: where it stands, what it asks the server for, and the answers."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC
+from typing import Any
+
+import gradio as gr
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from src.board import export
+from src.board.payload import File, Payload, encode
+from src.board.query import Query
+from src.board.snapshot import Board, Snapshot
+from src.core.errors import NotFound
+from src.ui import assets
+
+FIRST = "board/first.json"
+ROWS = "board/rows"
+DOWNLOAD = "board/leaderboard"
+FOREVER = "public, max-age=31536000, immutable"
+
+SKELETON = f"""<div class="lb" data-leaderboard data-first="{FIRST}" data-download="{DOWNLOAD}" aria-busy="true"></div>"""
+"""Where the table mounts itself: put it into a document, with `head()`, and it needs nothing else."""
+
+
+def head() -> str:
+    """Links that let the browser fetch the table's code and its first rows while the page is still being read."""
+    modules = "".join(f'<link rel="modulepreload" href="{assets.url(f"table/{name}")}">' for name in MODULES)
+    return (
+        f'<link rel="stylesheet" href="{assets.url("table/table.css")}">'
+        f'{modules}<script type="module" src="{assets.url("table/main.js")}"></script>'
+    )
+
+
+MODULES = ("main.js", "table.js", "data.js", "query.js", "search.js", "pattern.js", "grid.js", "controls.js", "words.js")
+"""Every module of the table, so that none waits for another to name it."""
+
+
+class LeaderboardTable(gr.HTML):
+    """The leaderboard as a Gradio component: `LeaderboardTable()` inside a Blocks whose app serves `routes(board)`.
+
+    It holds no rows: the browser asks `board/first.json` for the first screen and `board/rows/…` for the rest, so a new
+    snapshot needs no new page. Outside Gradio, `SKELETON` and `head()` do the same. It fires two DOM events that bubble:
+    `lb:compare` (detail: ids chosen for comparison, also in localStorage `lb.compare`) and `lb:query` (detail: the
+    URL parameters of the view, for pages that carry filters over).
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            value=None,
+            html_template=SKELETON,
+            js_on_load=f"import(new URL('{assets.url('table/main.js')}', document.baseURI)).then(m => m.mountAll(element));",
+            apply_default_css=False,
+            **options,
+        )
+
+
+def routes(board: Board) -> list[BaseRoute]:
+    """What the table asks for: the first screen, the rows, and downloads of what is shown."""
+    served = Served(board)
+    return [
+        Route(f"/{FIRST}", served.first, methods=["GET"]),
+        Route(f"/{ROWS}/{{name}}.json", served.file, methods=["GET"]),
+        Route(f"/{DOWNLOAD}.{{form}}", served.download, methods=["GET"]),
+    ]
+
+
+class Served:
+    """The answers of one board, made once for each snapshot, however many readers ask."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._payloads: dict[str, tuple[Any, Payload]] = {}
+        self._files: OrderedDict[str, File] = OrderedDict()
+        self._firsts: OrderedDict[tuple[Any, ...], File] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def first(self, request: Request) -> Response:
+        """The first screen of the view in the URL."""
+        query = Query.parse(dict(request.query_params))
+        try:
+            snapshot = self._board.snapshot(query.suite)
+        except NotFound:
+            snapshot = self._board.snapshot(None)
+        # a view is the same for everybody until the next sync, so it is made once
+        key = (snapshot.suite.name, snapshot.revision, snapshot.as_of, snapshot.problem, query)
+        with self._lock:
+            if key not in self._firsts:
+                payload = self.payload(snapshot)
+                self._firsts[key] = encode(payload.first(query, self._about(snapshot, payload)))
+                _keep_newest(self._firsts, 64)
+            return answer(self._firsts[key], request, "no-cache")
+
+    def file(self, request: Request) -> Response:
+        """A file of rows, by its hash; 404 for one of a snapshot long gone."""
+        with self._lock:
+            found = self._files.get(request.path_params["name"])
+        if not found:
+            return JSONResponse({"problem": "These rows are no longer served; ask for the first screen again."}, 404)
+        return answer(found, request, FOREVER)
+
+    def download(self, request: Request) -> Response:
+        """What is shown in the view in the URL, as CSV or parquet."""
+        form = request.path_params["form"]
+        writers: dict[str, tuple[Callable[[Any], bytes], str]] = {
+            "csv": (export.to_csv, "text/csv; charset=utf-8"),
+            "parquet": (export.to_parquet, "application/vnd.apache.parquet"),
+        }
+        if form not in writers:
+            return JSONResponse({"problem": "A table can be had as .csv or .parquet."}, 404)
+        query = Query.parse(dict(request.query_params))
+        write, kind = writers[form]
+        try:
+            snapshot = self._board.snapshot(query.suite)
+            body = write(export.shown(self.payload(snapshot).rows, query))
+        except (ValueError, NotFound) as error:
+            return JSONResponse({"problem": str(error)}, 400)
+        name = f"{snapshot.suite.name}.{form}"
+        return Response(body, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+    def payload(self, snapshot: Snapshot) -> Payload:
+        """The snapshot as the browser gets it."""
+        with self._lock:
+            known = self._payloads.get(snapshot.suite.name)
+            if known and known[0] is snapshot.frame:
+                return known[1]
+            payload = Payload(snapshot.frame)
+            self._payloads[snapshot.suite.name] = (snapshot.frame, payload)
+            return payload
+
+    def _about(self, snapshot: Snapshot, payload: Payload) -> dict[str, Any]:
+        for file in (payload.core, payload.extra):
+            self._files[file.name] = file
+            self._files.move_to_end(file.name)
+        _keep_newest(self._files, 12)
+        return {
+            "core": f"{ROWS}/{payload.core.name}.json",
+            "extra": f"{ROWS}/{payload.extra.name}.json",
+            "suites": [
+                {"name": name, "title": self._board.snapshot(name).suite.title} for name in self._board.suites
+            ],
+            "source": snapshot.source,
+            "as_of": snapshot.as_of.astimezone(UTC).isoformat(timespec="seconds"),
+            "stale": snapshot.problem,
+        }
+
+
+def answer(file: File, request: Request, cache: str) -> Response:
+    """A file in the best encoding the browser takes; nothing where it has it already."""
+    headers = {"Cache-Control": cache, "ETag": f'"{file.name}"', "Vary": "Accept-Encoding"}
+    if file.name in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    accepted = request.headers.get("accept-encoding", "")
+    for encoding in ("br", "gzip"):
+        if encoding in accepted:
+            body = file.brotli if encoding == "br" else file.gzip
+            return Response(body, media_type="application/json", headers=headers | {"Content-Encoding": encoding})
+    return Response(file.body, media_type="application/json", headers=headers)
+
+
+def _keep_newest(kept: OrderedDict[Any, Any], most: int) -> None:
+    while len(kept) > most:
+        kept.popitem(last=False)
