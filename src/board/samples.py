@@ -62,7 +62,12 @@ class SampleFile:
     @cached_property
     def hashes(self) -> list[str | None]:
         """The document hash of every row: what two models are joined on, since row order differs between runs."""
-        return self._parquet.read(columns=["doc_hash"]).column("doc_hash").to_pylist()
+        return self._column("doc_hash")
+
+    @cached_property
+    def questions(self) -> list[str | None]:
+        """What tells apart the questions, where several subtasks ask the same one."""
+        return self._column("question_hash")
 
     def rows(self, outcome: Outcome = "all", other: SampleFile | None = None) -> np.ndarray:
         """Positions of the rows with this outcome; `changed`: those `other` scored differently, joined on hashes."""
@@ -111,6 +116,9 @@ class SampleFile:
         if not doc_hash:
             return None
         return next((row for row, hash_ in enumerate(self.hashes) if hash_ and hash_.startswith(doc_hash)), None)
+
+    def _column(self, name: str) -> list[str | None]:
+        return self._parquet.read(columns=[name]).column(name).to_pylist()
 
     def _read(self, rows: np.ndarray, columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
         for group, wanted in self._by_group(rows):

@@ -6,8 +6,9 @@ answer of a 12,000-item benchmark reads a footer and one row group, on disk or o
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
 
 import pyarrow as pa
@@ -19,7 +20,8 @@ SCHEMA = pa.schema(
     [
         ("doc_id", pa.int32()),
         ("doc_hash", pa.string()),
-        ("score", pa.float32()),  # the benchmark's metric for this item; null where the harness gave none
+        ("question_hash", pa.string()),  # the same for a question that several subtasks ask; known even where gated
+        ("score", pa.float32()),  # mean of the benchmark's metrics for this item; null where the harness gave none
         ("question", pa.string()),  # what was asked, without the few-shot examples; null where it may not be shown
         ("target", pa.string()),
         ("answer", pa.string()),
@@ -37,16 +39,16 @@ NOT_METRICS = {
 }  # fmt: skip
 
 
-def write_twin(lines: Iterable[Mapping[str, Any]], metric: str, to: IO[bytes], gated: bool = False) -> int:
+def write_twin(lines: Iterable[Mapping[str, Any]], metrics: Sequence[str], to: IO[bytes], gated: bool = False) -> int:
     """Write sample lines (as lm-eval logs them, in their order) to `to` and return how many there were.
 
-    `metric` names the item score ("acc_norm"). Of a `gated` task only hashes and scores are kept.
+    `metrics` are the benchmark's ("acc_norm",). Of a `gated` task only hashes and scores are kept.
     """
     rows = 0
     with pq.ParquetWriter(to, SCHEMA, compression="zstd", write_statistics=False) as writer:
         group: list[dict[str, Any]] = []
         for line in lines:
-            group.append(_row(line, metric, gated))
+            group.append(_row(line, metrics, gated))
             if len(group) == ROWS_PER_GROUP:
                 writer.write_table(pa.Table.from_pylist(group, SCHEMA))
                 rows += len(group)
@@ -56,23 +58,25 @@ def write_twin(lines: Iterable[Mapping[str, Any]], metric: str, to: IO[bytes], g
     return rows + len(group)
 
 
-def _row(line: Mapping[str, Any], metric: str, gated: bool) -> dict[str, Any]:
-    metrics = {name: _number(value) for name, value in line.items() if name not in NOT_METRICS}
+def _row(line: Mapping[str, Any], metrics: Sequence[str], gated: bool) -> dict[str, Any]:
+    found = {name: _number(value) for name, value in line.items() if name not in NOT_METRICS}
+    doc = line.get("doc") or {}
+    prompt, options = _arguments(line.get("arguments"))
+    question = _question(doc, prompt)
     row: dict[str, Any] = {
         "doc_id": int(line["doc_id"]),
         "doc_hash": line.get("doc_hash"),
-        "score": metrics.get(metric),
-        "metrics": json.dumps(metrics),
+        "question_hash": hashlib.sha256(question.encode()).hexdigest()[:16] if question else None,
+        "score": _number([found.get(metric) for metric in metrics]),
+        "metrics": json.dumps(found),
     }
     if gated:
         return row
-    doc = line.get("doc") or {}
-    prompt, options = _arguments(line.get("arguments"))
     likelihoods = _likelihoods(line.get("filtered_resps"), len(options))
     return row | {
-        "question": _question(doc, prompt),
+        "question": question,
         "target": _text(line.get("target")),
-        "answer": _answer(line, options, likelihoods, metric),
+        "answer": _answer(line, options, likelihoods, "acc_norm" in metrics),
         "choices": json.dumps(list(zip(options, likelihoods, strict=True)), ensure_ascii=False)
         if likelihoods
         else None,
@@ -100,9 +104,11 @@ def _likelihoods(responses: Any, options: int) -> list[float | None]:
     return [_number(first) for first in firsts]
 
 
-def _answer(line: Mapping[str, Any], options: list[str], likelihoods: list[float | None], metric: str) -> str | None:
+def _answer(
+    line: Mapping[str, Any], options: list[str], likelihoods: list[float | None], by_length: bool
+) -> str | None:
     if likelihoods and all(value is not None for value in likelihoods):
-        lengths = [len(option) if metric == "acc_norm" else 1 for option in options]
+        lengths = [len(option) if by_length else 1 for option in options]
         weights = [float(value or 0) / max(length, 1) for value, length in zip(likelihoods, lengths, strict=True)]
         return options[weights.index(max(weights))].strip()
     responses = line.get("filtered_resps")

@@ -35,7 +35,7 @@ def line(doc_id: int, right: bool, question: str = "", target: str = "0") -> dic
 
 def sample_file(lines: list[dict], gated: bool = False) -> SampleFile:
     file = io.BytesIO()
-    assert write_twin(lines, "acc_norm", file, gated) == len(lines)
+    assert write_twin(lines, ["acc_norm"], file, gated) == len(lines)
     file.seek(0)
     return SampleFile(file)
 
@@ -121,7 +121,7 @@ def test_the_first_screen_of_a_long_benchmark_reads_three_percent_of_the_file_at
     words = ["".join(rng.choices("abcdefghijklmnop", k=7)) for _ in range(4000)]
     lines = [line(i, right=i % 2 == 0, question=" ".join(rng.choices(words, k=120))) for i in range(12_032)]
     buffer = CountingFile()
-    write_twin(lines, "acc_norm", buffer)
+    write_twin(lines, ["acc_norm"], buffer)
     size = buffer.tell()
     buffer.seek(0)
     buffer.read_bytes = 0

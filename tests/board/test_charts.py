@@ -1,0 +1,81 @@
+"""Each chart says in a sentence what it shows, leaves out what is unknown, and offers its numbers."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from src.board.charts import CHARTS, NOTHING, Ask
+from src.core import suites
+from src.core.frame import from_contents
+
+SUITE = suites.load()
+
+
+def frame() -> pd.DataFrame:
+    rows = [
+        ("org/a", 1.0, 10.0, "2024-06-01", "Llama", "pretrained"),
+        ("org/b", 2.0, 9.0, "2024-06-02", "Llama", "pretrained"),
+        ("org/c", 10.0, 30.0, "2024-06-03", "Llama", "pretrained"),
+        ("org/<d>", 20.0, 20.0, "2024-06-04", "Qwen2", "chat"),
+        ("org/e", None, 99.0, None, None, None),
+    ]
+    names = ["model", "params_b", "average", "submission_date", "family", "model_type"]
+    table = pd.DataFrame(rows, columns=names)
+    table["id"], table["precision"] = table["model"] + "~bfloat16", "bfloat16"
+    for at, benchmark in enumerate(SUITE.benchmarks):
+        table[f"{benchmark.key}.score"] = table["average"] + [at, -at, 2 * at, 0, at]
+    return table
+
+
+def chart(key: str, ask: Ask | None = None):
+    return CHARTS[key](frame(), SUITE, ask or Ask())
+
+
+def test_the_front_holds_what_nothing_cheaper_beats_and_says_how_many_are_left_out():
+    found = chart("cost")
+    assert found.table.set_index("model")["on_front"].to_dict() == {
+        "org/a": True, "org/b": False, "org/c": True, "org/<d>": False,
+    }  # fmt: skip
+    assert found.sentence == (
+        "2 of 4 models are on the front: nothing with less parameters scores as high. It runs from org/a (1 B, 10.0) "
+        "to org/c (10 B, 30.0). Left out, for want of a known value: 1."
+    )
+
+
+def test_every_point_knows_its_row_and_shows_its_name_as_text():
+    traces = chart("cost").figure.data
+    assert {row for trace in traces for row in trace.customdata} == {
+        f"org/{x}~bfloat16" for x in ("a", "b", "c", "<d>")
+    }
+    assert {text for trace in traces for text in trace.text} == {"org/a", "org/b", "org/c", "org/&lt;d&gt;"}
+
+
+def test_best_over_time_rises_only():
+    found = chart("time")
+    assert found.table["model"].tolist() == ["org/a", "org/c"]  # org/b came later with less, org/<d> too
+    assert "< 3 B from 10.0 to 10.0 (org/a)" in found.sentence
+
+
+def test_groups_are_ordered_by_their_median():
+    assert chart("spread", Ask(group="family")).sentence.startswith("Median average by family: Qwen2 20.0, Llama 10.0")
+
+
+def test_correlations_need_three_whole_rows():
+    assert "over 5 models" in chart("correlations").sentence.lower()
+    assert CHARTS["correlations"](frame().head(2), SUITE, Ask()).sentence == NOTHING
+
+
+def test_scaling_gives_points_for_ten_times_the_size():
+    assert chart("scaling").sentence.startswith("Points of average for ten times the size: Llama +")
+
+
+@pytest.mark.parametrize("key", CHARTS)
+def test_an_empty_selection_says_what_to_do(key):
+    assert CHARTS[key](frame().head(0), SUITE, Ask()).sentence == NOTHING
+
+
+def test_the_final_table_has_twenty_models_on_its_front_and_one_direction_of_three_quarters(shared):
+    real = from_contents(pd.read_parquet(shared("data/contents/v2_final_merged_4576.parquet")), SUITE)
+    assert CHARTS["cost"](real, SUITE, Ask()).table["on_front"].sum() == 20
+    assert "one common direction carries 74% of the differences" in CHARTS["correlations"](real, SUITE, Ask()).sentence
