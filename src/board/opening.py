@@ -1,0 +1,41 @@
+"""Settings → the board: which store, which sample, which copy."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from src.board.snapshot import Board
+from src.core.errors import NotFound
+from src.core.store import LocalStore, Store, open_store
+from src.settings import PUBLIC, ROOT, Settings
+
+SAMPLE = ROOT / "assets" / "sample"
+LOCAL_POLL = 5.0  # seconds; asking a folder costs nothing
+
+
+def open_board(settings: Settings) -> Board:
+    """The board that `settings` name, not started. Raises NotFound for a folder that does not exist."""
+    name = settings.store or PUBLIC
+    if name.startswith("hub:"):
+        sample = open_sample(settings.cache) if settings.store is None else None
+        return Board(open_store(name), settings.cache, sample=sample, poll=settings.poll)
+    if not Path(name).expanduser().is_dir():
+        raise NotFound(
+            f"There is no folder {name}. Make a board there with `python app.py import FILE --store {name}`, "
+            "or name an owner on the Hub: `--store hub:OWNER`."
+        )
+    return Board(open_store(name), local=True, poll=min(settings.poll, LOCAL_POLL))
+
+
+def open_sample(cache: Path) -> Store | None:
+    """The made-up board that comes with the code, or None where it was left out of a copy of it.
+
+    A store keeps a log beside its files, and the code's own folder may be read-only: so it is opened as a copy.
+    """
+    if not SAMPLE.is_dir():
+        return None
+    here = cache / "sample"
+    shutil.rmtree(here, ignore_errors=True)
+    shutil.copytree(SAMPLE, here)
+    return LocalStore(here)

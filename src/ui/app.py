@@ -1,0 +1,64 @@
+"""The pages, made one Gradio app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from src.board.snapshot import Board
+from src.settings import ROOT, Settings
+from src.ui import about, leaderboard, model, shell
+from src.ui.document import Documents
+from src.ui.page import Page
+from src.ui.routes import routes
+
+PAGES: tuple[Page, ...] = (
+    leaderboard.PAGE,
+    model.PAGE,
+    about.PAGE,
+)
+"""Every page, in the order of the top bar. A new one is its file and its line here; the first is the board's front."""
+
+AT_ONCE = 16  # events of one kind that run side by side; Gradio's own default is one
+
+
+def build_app(board: Board, settings: Settings) -> gr.Blocks:
+    """All pages as one Gradio app, not launched."""
+    with gr.Blocks(title=settings.name, analytics_enabled=False, fill_width=True) as demo:
+        _build(PAGES[0], demo, board, settings)
+    for page in PAGES[1:]:
+        with demo.route(page.nav or page.name, f"/{page.name}", show_in_navbar=False):
+            _build(page, demo, board, settings)
+    demo.queue(default_concurrency_limit=AT_ONCE)
+    return demo
+
+
+def launch(demo: gr.Blocks, board: Board, settings: Settings, **options: Any) -> Any:
+    """Serve it; blocks until stopped, unless `options` say otherwise (they are Gradio's own)."""
+    return demo.launch(**{**launch_options(board, settings), **options})
+
+
+def launch_options(board: Board, settings: Settings) -> dict[str, Any]:
+    """What Gradio's `launch` is given."""
+    return {
+        "server_name": settings.host,
+        "server_port": settings.port,
+        "root_path": settings.root_path or None,
+        "ssr_mode": False,  # its first row comes later
+        "run_history": False,
+        "footer_links": [],
+        "pwa": False,
+        "theme": shell.theme(),
+        "favicon_path": ROOT / "assets" / "icons" / "mark.svg",
+        "app_kwargs": {
+            "routes": routes(board, settings),
+            "middleware": [Middleware(Documents, pages=PAGES, board=board, settings=settings)],
+        },
+    }
+
+
+def _build(page: Page, demo: gr.Blocks, board: Board, settings: Settings) -> None:
+    if page.build:
+        page.build(demo, board, settings)

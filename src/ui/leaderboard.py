@@ -1,0 +1,46 @@
+"""The front page: one sentence, and the table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from src.board.snapshot import Board, Snapshot
+from src.core.errors import NotFound
+from src.settings import Settings
+from src.ui import table
+from src.ui.html import h
+from src.ui.page import Page, View, Visit
+
+
+def view(board: Board, settings: Settings, visit: Visit) -> View:
+    """The board's name, what it holds, and the table's first rows."""
+    try:
+        snapshot = board.snapshot(visit.query.get("suite"))
+    except NotFound:
+        snapshot = board.snapshot()
+    body = h(
+        "div",
+        {"class": "lb-lead"},
+        h("h1", {}, snapshot.suite.title),
+        h("p", {}, sentence(snapshot)),
+    ) + Markup(table.SKELETON)
+    return View("", body, head=Markup(table.head()), description=f"{snapshot.suite.title}. {sentence(snapshot)}")
+
+
+def build(demo: Any, board: Board, settings: Settings) -> None:
+    """The table."""
+
+
+def sentence(snapshot: Snapshot) -> str:
+    """What the board holds: "4,576 models on six benchmarks, each run the same way."."""
+    rows, names = len(snapshot.frame), snapshot.frame["model"].nunique()
+    benchmarks = len(snapshot.suite.benchmarks)
+    runs = f" in {rows:,} runs" if rows != names else ""
+    return f"{names:,} open models{runs} on {NUMBERS.get(benchmarks, benchmarks)} benchmarks, each run the same way."
+
+
+NUMBERS = dict(enumerate(("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")))
+
+PAGE = Page(name="", route="/", nav="Leaderboard", view=view, build=build)

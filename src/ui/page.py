@@ -1,0 +1,43 @@
+"""What a page is: an address, what is painted before Gradio has started, and the components that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from markupsafe import Markup
+
+from src.board.snapshot import Board
+from src.settings import Settings
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request for a page."""
+
+    path: str  # "/model/org/name", without the root path
+    params: Mapping[str, str] = field(default_factory=dict)  # from the path: {"org": …, "name": …}
+    query: Mapping[str, str] = field(default_factory=dict)  # from behind the "?"
+
+
+@dataclass(frozen=True)
+class View:
+    """What the reader sees at once: plain HTML, in the document itself."""
+
+    title: str
+    body: Markup
+    head: Markup = field(default=Markup(""))  # links and data the page needs early; scripts only as files of ours
+    description: str = ""
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page. Its file offers it as `PAGE`; `src.ui.app.PAGES` lists them in the order of the top bar."""
+
+    name: str  # Gradio's name of it, and `data-page` in the document
+    route: str  # "/model/{org}/{name}"
+    nav: str | None  # its word in the top bar; None: reached by links only
+    view: Callable[[Board, Settings, Visit], View]
+    build: Callable[[Any, Board, Settings], None] | None = None  # called with the Blocks, inside the page's own context
