@@ -64,8 +64,8 @@ class Store(Protocol):
         `expect` None: there must be no such dataset yet.
         """
 
-    def order(self, paths: Sequence[str]) -> Sequence[str]:
-        """Appended files of one folder in the order of their commits; those of one commit sorted by path."""
+    def order(self, paths: Sequence[str], rev: Rev | None = None) -> Sequence[str]:
+        """Appended files of one folder, there at `rev`, in the order of their commits; those of one commit by path."""
 
     def now(self) -> datetime:
         """The store's own clock (UTC), the only one that leases are judged by; no call of its own."""
@@ -177,7 +177,7 @@ class LocalStore:
     def replace(self, files: Mapping[str, bytes | None], expect: Rev | None, message: str = "") -> Rev:
         return self._write(files, message, write_once=False, expect=expect)
 
-    def order(self, paths: Sequence[str]) -> Sequence[str]:
+    def order(self, paths: Sequence[str], rev: Rev | None = None) -> Sequence[str]:
         def since(path: str) -> int:
             row = (
                 self._log()

@@ -1,0 +1,292 @@
+"""What can be done with a queue: submit, look, claim, renew, finish, fail, give back, cancel, retry, vote."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from src.core.errors import BadInput, BoardError, NotFound
+from src.core.lifecycle import Status
+from src.core.queue import archive
+from src.core.queue.events import POISON, Event, Story, folder, milliseconds, moment, request_key
+from src.core.queue.failures import next_attempt
+from src.core.queue.reading import Reader
+from src.core.queue.state import QueueState, Standing, candidates
+from src.core.queue.votes import Votes
+from src.core.records import Request
+from src.core.store import Rev, Store
+
+
+class LeaseLost(BoardError):
+    """The request is no longer this box's: its lease ran out and another took it, or somebody ended it."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A box's right to run one request until `until`. `nonce` and `slot` go into the results as proof."""
+
+    key: str
+    request: Request
+    box: str
+    slot: int
+    nonce: str
+    since: datetime
+    until: datetime
+
+    @property
+    def renew_at(self) -> datetime:
+        """When to renew: after half of the lease."""
+        return self.until - (self.until - self.since) / 2
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The answer to a submission. `new` False: the same model, revision, precision and so on was there already."""
+
+    key: str
+    new: bool
+    standing: Standing
+
+
+class Queue:
+    """The queue of one store. Safe for threads; every process has its own."""
+
+    LOOK_AT = 8  # boxes choose among so many of the first, by hash, so that two rarely want the same
+    TRIES = 5
+
+    def __init__(
+        self,
+        store: Store,
+        lease: timedelta = timedelta(hours=1),
+        nonce: Callable[[], str] = lambda: uuid.uuid4().hex[:16],
+    ) -> None:
+        self.store = store
+        self.lease = lease
+        self._nonce = nonce
+        self._votes = Votes(store)
+        self._reader = Reader(store, self._votes)
+        self._lock = threading.Lock()
+
+    def snapshot(self) -> QueueState:
+        """The queue now: one call to the store where nothing changed, else only what changed is fetched."""
+        with self._lock:
+            return self._reader.look()
+
+    def submit(self, request: Request) -> Receipt:
+        """Puts a request into the queue; returns once that is durable, or says that the same one is there already."""
+        key = request_key(request)
+        state = self.snapshot()
+        if key in state and state[key].status is not Status.CANCELLED:
+            return Receipt(key, False, state[key])
+        event = self._event("request")
+        body = request.model_copy(
+            update={"status": Status.PENDING, "submitted_time": moment(event.at).replace(microsecond=0)}
+        )
+        rev = self._append(
+            {key: event}, {key: body.model_dump(mode="json", exclude_none=True)}, f"Submit {request.model}"
+        )
+        story = self._story(key, rev)
+        standing = self._reader.standing(key, story, self.store.now())
+        return Receipt(key, story.submitted == event, standing)
+
+    def claim(self, box: str, accepts: Callable[[Request], bool] = lambda request: True) -> Claim | None:
+        """The first request that fits this box, held for the length of a lease; None where there is none."""
+        claims = self.claim_many(box, 1, accepts)
+        return claims[0] if claims else None
+
+    def claim_many(self, box: str, most: int, accepts: Callable[[Request], bool] = lambda request: True) -> list[Claim]:
+        """Up to `most` requests that fit this box, claimed in one commit."""
+        avoid: set[str] = set()
+        for _ in range(self.TRIES):
+            wanted = self._wanted(box, most, accepts, avoid)
+            if not wanted:
+                return []
+            events = self._claims(wanted)
+            rev = self._append(events, {key: {"box": box} for key in events}, f"{box} claims {len(events)}")
+            held = self._held(wanted, events, box, rev)
+            if held:
+                return held
+            avoid |= events.keys()  # somebody was first: a stale head may still show these as waiting
+        return []
+
+    def renew(self, claim: Claim, progress: Mapping[str, object] | None = None) -> Claim:
+        """The same claim with a new lease. Raises LeaseLost."""
+        return self.renew_many([(claim, progress or {})])[0]
+
+    def renew_many(self, claims: Sequence[tuple[Claim, Mapping[str, object]]]) -> list[Claim]:
+        """All claims of a box with new leases, in one commit. Raises LeaseLost for the first that is lost."""
+        events = {claim.key: self._event("renew", claim, until=True) for claim, _ in claims}
+        bodies = {claim.key: {"box": claim.box, "progress": dict(progress)} for claim, progress in claims}
+        rev = self._append(events, bodies, f"{claims[0][0].box} goes on with {len(claims)}")
+        renewed = []
+        for claim, _ in claims:
+            self._must_hold(claim, self._story(claim.key, rev))
+            event = events[claim.key]
+            renewed.append(replace(claim, since=moment(event.at), until=moment(event.until)))
+        return renewed
+
+    def finish(
+        self, claim: Claim, results: Sequence[str], then: Callable[[Request], bool] | None = None
+    ) -> Claim | None:
+        """Ends a claim with its durable results. With `then`, the next request is claimed in the same commit.
+
+        Raises LeaseLost where another box took over before: its results count, these do not.
+        """
+        return self._end(claim, self._event("done", claim), {"box": claim.box, "results": list(results)}, then)
+
+    def fail(
+        self, claim: Claim, code: str, message: str = "", log: str = "", then: Callable[[Request], bool] | None = None
+    ) -> Claim | None:
+        """Ends a claim with a code of `FAILURES`; that table says whether it is tried again. Raises LeaseLost."""
+        story = self._story(claim.key, None)
+        pause = next_attempt(code, sum(event.word == code for event in story.failures))
+        again = 0 if pause is None or story.attempts >= POISON else milliseconds(self.store.now() + pause)
+        event = self._event("fail", claim)._replace(until=again, word=code)
+        if Event.parse(event.name) != event:
+            raise BadInput(f"'{code}' is no code of a failure: small letters and hyphens.")
+        return self._end(claim, event, {"box": claim.box, "message": message[:4000], "log": log[-20_000:]}, then)
+
+    def give_back(self, claim: Claim) -> None:
+        """Ends a claim without a word against the model: it waits again at once."""
+        self._append(
+            {claim.key: self._event("back", claim)}, {claim.key: {"box": claim.box}}, f"{claim.box} gives back"
+        )
+
+    def cancel(self, key: str, by: str) -> Standing:
+        """Takes a waiting request out of the queue. Raises BadInput where it is not theirs, or waits no longer."""
+        standing = self._known(key)
+        if standing.request.sender != by:
+            raise BadInput(f"Only {standing.request.sender or 'its submitter'} can cancel {standing.request.model}.")
+        return self._decide(key, "cancel", by, Status.CANCELLED, "A request can be cancelled while it waits")
+
+    def retry(self, key: str, by: str) -> Standing:
+        """Lets a failed request wait again, its attempts forgotten. Raises BadInput where it has not failed."""
+        self._known(key)
+        return self._decide(key, "retry", by, Status.PENDING, "A request can be retried once it has failed")
+
+    def vote(self, model: str, revision: str, username: str) -> bool:
+        """One person's vote for a model to come sooner; False where they gave it before. Durable when it returns."""
+        return self._votes.add(model, revision, username)
+
+    def results(self, key: str) -> tuple[str, ...]:
+        """The result files of a finished request, as paths in its store."""
+        self.snapshot()
+        return self._reader.results(key)
+
+    def tidy(self, older_than: timedelta = timedelta(days=1), most: int = 500) -> int:
+        """Moves what ended long ago into one archive file, so that folders and cold starts stay small; how many.
+
+        For the Space alone. Raises Conflict where somebody wrote meanwhile: the next round does it.
+        """
+        state = self.snapshot()
+        found = self._reader.settled_files(milliseconds(state.now - older_than))
+        chosen = dict(list(found.items())[:most])
+        if not chosen:
+            return 0
+        name = f"requests/archive/{milliseconds(state.now)}-{self._nonce()}.jsonl"
+        files: dict[str, bytes | None] = {name: archive.pack([kept for _, kept in chosen.values()])}
+        files |= {path: None for paths, _ in chosen.values() for path in paths}
+        self.store.replace(files, state.revision, f"Archive {len(chosen)} requests")
+        return len(chosen)
+
+    def _decide(self, key: str, kind: str, by: str, wanted: Status, rule: str) -> Standing:
+        event = self._event(kind)
+        rev = self._append({key: event}, {key: {"by": by}}, f"{by}: {kind}")
+        story = self._story(key, rev)
+        standing = self._reader.standing(key, story, self.store.now())
+        if standing.status is not wanted:
+            raise BadInput(f"{rule}; {standing.request.model} is {standing.status.lower()}.")
+        return standing
+
+    def _end(
+        self, claim: Claim, event: Event, body: dict[str, Any], then: Callable[[Request], bool] | None
+    ) -> Claim | None:
+        wanted = self._wanted(claim.box, 1, then, {claim.key}) if then else []
+        claims = self._claims(wanted)
+        bodies: dict[str, dict[str, Any]] = {claim.key: body} | {key: {"box": claim.box} for key in claims}
+        rev = self._append({claim.key: event} | claims, bodies, f"{claim.box}: {event.kind} {claim.request.model}")
+        following = self._held(wanted, claims, claim.box, rev)
+        story = self._story(claim.key, rev)
+        if event != story.done and event not in story.failures:
+            for other in following:
+                self.give_back(other)
+            raise LeaseLost(_lost(claim))
+        return following[0] if following else None
+
+    def _wanted(
+        self, box: str, most: int, accepts: Callable[[Request], bool], avoid: Collection[str]
+    ) -> list[Standing]:
+        first = [one for one in candidates(self.snapshot(), accepts) if one.key not in avoid]
+        first = first[: max(self.LOOK_AT, most)]
+
+        def affinity(standing: Standing) -> bytes:
+            return hashlib.sha256(f"{box}/{standing.key}".encode()).digest()
+
+        return sorted(first, key=affinity)[:most]
+
+    def _claims(self, wanted: Sequence[Standing]) -> dict[str, Event]:
+        return {
+            one.key: self._event("claim", until=True)._replace(slot=self._reader.slots(one.key) + 1) for one in wanted
+        }
+
+    def _held(self, wanted: Sequence[Standing], events: Mapping[str, Event], box: str, rev: Rev) -> list[Claim]:
+        """The look after the append: which of these claims are valid at the commit that holds them."""
+        held = []
+        for standing in wanted:
+            event = events[standing.key]
+            if self._story(standing.key, rev).holder == event:
+                held.append(
+                    Claim(
+                        standing.key,
+                        standing.request,
+                        box,
+                        event.slot,
+                        event.nonce,
+                        moment(event.at),
+                        moment(event.until),
+                    )
+                )
+        return held
+
+    def _event(self, kind: str, claim: Claim | None = None, until: bool = False) -> Event:
+        now = self.store.now()
+        return Event(
+            kind,
+            claim.slot if claim else 0,
+            milliseconds(now),
+            milliseconds(now + self.lease) if until else 0,
+            claim.nonce if claim else self._nonce(),
+        )
+
+    def _append(self, events: Mapping[str, Event], bodies: Mapping[str, Mapping[str, Any]], message: str) -> Rev:
+        return self.store.append(
+            {
+                f"{folder(key)}/{event.name}": json.dumps(bodies[key], ensure_ascii=False, indent=1).encode()
+                for key, event in events.items()
+            },
+            message,
+        )
+
+    def _story(self, key: str, rev: Rev | None) -> Story:
+        return self._reader.story(key, rev)
+
+    def _known(self, key: str) -> Standing:
+        state = self.snapshot()
+        if key not in state:
+            raise NotFound(f"There is no request {key} in {self.store.name}.")
+        return state[key]
+
+    @staticmethod
+    def _must_hold(claim: Claim, story: Story) -> None:
+        if story.holder is None or (story.holder.slot, story.holder.nonce) != (claim.slot, claim.nonce):
+            raise LeaseLost(_lost(claim))
+
+
+def _lost(claim: Claim) -> str:
+    return f"{claim.request.model} is no longer {claim.box}'s to run: its lease ran out, or somebody ended it."

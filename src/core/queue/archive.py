@@ -1,0 +1,49 @@
+"""Ended requests, many to a file: `requests/archive/<time>-<nonce>.jsonl`, one request a line with its events."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from src.core.queue.events import Event, Story, tell
+from src.core.records import Request
+
+PATH = re.compile(r"requests/archive/[0-9]+-[0-9a-f]+\.jsonl")
+
+
+class Kept(NamedTuple):
+    """One ended request."""
+
+    key: str
+    request: Request
+    story: Story
+    events: tuple[Event, ...]
+    results: tuple[str, ...]
+
+
+def pack(requests: Iterable[Kept]) -> bytes:
+    """The file that holds them."""
+    return b"".join(
+        json.dumps(
+            {
+                "key": kept.key,
+                "request": kept.request.model_dump(mode="json", exclude_none=True),
+                "events": [event.name for event in kept.events],
+                "results": kept.results,
+            },
+            ensure_ascii=False,
+        ).encode()
+        + b"\n"
+        for kept in requests
+    )
+
+
+def read(data: bytes) -> Iterator[Kept]:
+    """What a file of `pack` holds."""
+    for line in data.splitlines():
+        said = json.loads(line)
+        events = tuple(event for event in map(Event.parse, said["events"]) if event)
+        request = Request.model_validate(said["request"])
+        yield Kept(said["key"], request, tell(events), events, tuple(said["results"]))

@@ -1,0 +1,58 @@
+"""Why evaluations fail, what to tell people, and how often to try again by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One class of failure. `tries` counts runs in all; the second waits for `wait`, each later one twice as long."""
+
+    title: str
+    advice: str
+    tries: int = 1
+    wait: timedelta = timedelta(0)
+
+
+FAILURES: dict[str, Failure] = {
+    "refused": Failure("The model was refused.", "Mend what the message names and submit the new revision."),
+    "not-found": Failure("The model is gone or private.", "Make it public again, then press retry."),
+    "gated": Failure("The model is gated.", "Give this board access, then press retry."),
+    "too-large": Failure("The model does not fit.", "It needs a larger box or a lower precision."),
+    "load-failed": Failure("The weights do not load.", "Check that `from_pretrained` works on this revision."),
+    "out-of-memory": Failure(
+        "Memory ran out.", "It is tried once more; then submit a lower precision.", 2, timedelta(minutes=1)
+    ),
+    "timed-out": Failure(
+        "It took too long.", "It is tried once more; then ask the operator for a longer limit.", 2, timedelta(minutes=1)
+    ),
+    "not-finite": Failure("The model answers with NaN.", "Check the weights, or submit another precision."),
+    "harness": Failure("The harness stopped with an error.", "Read the log; press retry once it is mended."),
+    "crashed": Failure(
+        "The evaluation crashed.", "It is tried again by itself; the log shows what happened.", 3, timedelta(minutes=5)
+    ),
+    "download-failed": Failure("The download broke off.", "It is tried again by itself.", 3, timedelta(minutes=10)),
+    "publish-failed": Failure(
+        "The results could not be stored.", "It is tried again by itself.", 3, timedelta(minutes=10)
+    ),
+    "disk-full": Failure("The box ran out of disk.", "The operator has to make room.", 2, timedelta(hours=1)),
+    "box": Failure("The box was not ready.", "Its owner has to mend it; it is tried again.", 3, timedelta(minutes=10)),
+    "lost": Failure(
+        "Every box that took it went away without a word.",
+        "The model may crash the machine: run `python -m evaluator once` on it yourself, then press retry.",
+    ),
+    "unknown": Failure("Something failed that has no name yet.", "Read the log.", 2, timedelta(minutes=5)),
+}
+
+
+def failure(code: str) -> Failure:
+    """The class behind a code; of one that nobody knows, `unknown`."""
+    return FAILURES.get(code, FAILURES["unknown"])
+
+
+def next_attempt(code: str, failed_before: int) -> timedelta | None:
+    """How long to wait before trying again by itself; None: not. `failed_before`: earlier failures of this code."""
+    known = failure(code)
+    return None if failed_before + 1 >= known.tries else known.wait * 2**failed_before

@@ -1,0 +1,47 @@
+"""Requests as boards wrote them before there were events: one file each, its status inside."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from src.core.lifecycle import Status
+from src.core.queue.events import Event, Story, milliseconds
+from src.core.records import Request
+
+PATH = re.compile(r"requests/(?!queue/|archive/)[^/]+/[^/]+_eval_request_[^/]+\.json")
+ABANDONED = timedelta(days=1)
+"""An old backend that has said nothing for so long runs no more: its request waits again."""
+
+
+def request_of(data: dict[str, Any]) -> Request:
+    """A request from what any file of one holds. Raises ValueError."""
+    known = {name: value for name, value in data.items() if value is not None and value != ""}
+    known["status"] = Status.read(str(known.get("status") or "PENDING"))
+    known["job_id"] = None if known.get("job_id") in {None, -1, "-1"} else str(known["job_id"])
+    return Request.model_validate(known)
+
+
+def story_of(request: Request) -> Story:
+    """How a request of an old file stands before anything is appended to its folder."""
+    at = milliseconds(request.submitted_time) if request.submitted_time else 0
+    submitted = Event("request", 0, at, 0, "0" * 8)
+    started = milliseconds(request.job_start_time) if request.job_start_time else at
+    match request.status:
+        case Status.FINISHED:
+            return Story(submitted=submitted, done=Event("done", 0, started, 0, "0" * 8), began=started)
+        case Status.FAILED:
+            return Story(submitted=submitted, failures=(Event("fail", 0, started, 0, "0" * 8, "unknown"),))
+        case Status.CANCELLED:
+            return Story(submitted=submitted, cancelled=Event("cancel", 0, started, 0, "0" * 8))
+        case Status.RUNNING:
+            until = started + milliseconds_of(ABANDONED)
+            claim = Event("claim", 0, started, until, "0" * 8)
+            return Story(submitted=submitted, holder=claim, until=until, spoken=claim)
+        case _:
+            return Story(submitted=submitted)
+
+
+def milliseconds_of(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)
