@@ -28,11 +28,19 @@ class About:
 class ModelSource(Protocol):
     """A model repository at one commit."""
 
-    model: str
-    revision: str
-    about: About
-    files: Mapping[str, int]
-    """path → size in bytes"""
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def revision(self) -> str:
+        """A commit."""
+
+    @property
+    def about(self) -> About: ...
+
+    @property
+    def files(self) -> Mapping[str, int]:
+        """path → size in bytes"""
 
     def read(self, path: str, start: int, length: int) -> bytes:
         """At most `length` bytes of a file from `start` on. Raises a StoreError."""

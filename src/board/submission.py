@@ -1,0 +1,227 @@
+"""From a form to a checked request, or the reasons why not. Nothing of a submitted model is ever loaded here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from src.core.errors import BadInput, BoardError, Denied, NotFound
+from src.core.lifecycle import Status
+from src.core.model_checks import BYTES_PER_NUMBER, Check, Facts, Limits, Repository, examine, facts
+from src.core.model_source import HubModel, ModelSource
+from src.core.model_types import BY_KEY
+from src.core.names import check_model_name
+from src.core.queue import Queue, QueueState, Receipt, Standing, request_key
+from src.core.records import Request, WeightType
+from src.core.suites import Suite
+
+PRECISIONS = tuple(BYTES_PER_NUMBER)
+WEIGHT_TYPES: dict[WeightType, str] = {
+    "Original": "Original weights",
+    "Adapter": "Adapter on a base model",
+    "Delta": "Difference to a base model",
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a person typed and chose."""
+
+    model: str
+    revision: str = ""
+    precision: str = "bfloat16"
+    weight_type: WeightType = "Original"
+    base_model: str = ""
+    model_type: str = ""
+    use_chat_template: bool | None = None  # None: use it where there is one
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What one board takes, and how much from whom."""
+
+    limits: Limits = field(default_factory=Limits)
+    per_user: int = 5
+    per_organisation: int = 20
+    window: timedelta = timedelta(days=7)
+    unlimited: frozenset[str] = frozenset()  # users without a rate limit
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The checklist of one form, and the request where nothing was refused."""
+
+    checks: tuple[Check, ...]
+    facts: Facts | None = None
+    request: Request | None = None
+    already: Standing | None = None  # the same request, where it is in the queue or was
+
+    @property
+    def problems(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.state == "refused")
+
+
+Look = Callable[[str, str], ModelSource]
+"""(model, revision) → its repository; raises a StoreError."""
+
+
+class Desk:
+    """Where submissions are handed in: checks a form against the Hub, the queue and the table, then queues it."""
+
+    def __init__(self, queue: Queue, rules: Rules | None = None, look: Look | None = None) -> None:
+        self._queue = queue
+        self.rules = rules or Rules()
+        self._look: Look = look or HubModel
+
+    def examine(self, form: Form, sender: str | None, suite: Suite, table: pd.DataFrame | None = None) -> Examination:
+        """Everything that can be known without a GPU. Costs a few calls to the Hub; changes nothing."""
+        checks: list[Check] = []
+        try:
+            source, base = self._sources(form)
+        except BoardError as error:
+            return Examination((Check("exists", "Exists and readable", "refused", str(error)),))
+        checks.append(
+            Check("exists", "Exists and readable", "passed", f"`{source.model}` at commit {source.revision[:12]}.")
+        )
+        checks.append(_fields(form))
+        repository = Repository(source, form.precision, form.weight_type, self.rules.limits)
+        checks += examine(repository)
+        known: Facts | None = None
+        if base is not None:
+            below = Repository(base, form.precision, "Original", self.rules.limits)
+            checks += [
+                Check(f"base-{each.key}", f"Base model: {each.title.lower()}", each.state, each.sentence)
+                for each in examine(below)
+                if each.key not in OF_THE_MODEL_ONLY
+            ]
+        if any(check.state == "refused" for check in checks):
+            return Examination(tuple(checks))
+        known = facts(repository)
+        request = _request(form, (source, base), known).model_copy(
+            update={"sender": sender, "suite": suite.name, "suite_version": suite.version}
+        )
+        state = self._queue.snapshot()
+        already, check = _duplicate(request, state, table)
+        checks.append(check)
+        checks.append(_rate(request, state, self.rules))
+        refused = any(check.state == "refused" for check in checks)
+        return Examination(tuple(checks), known, None if refused else request, already)
+
+    def submit(self, form: Form, sender: str | None, suite: Suite, table: pd.DataFrame | None = None) -> Receipt:
+        """Examine once more, at the commit the form names now, and queue it. Returns once that is durable.
+
+        Raises BadInput with every reason, one a line, where a check refuses it.
+        """
+        if not sender:
+            raise BadInput("Sign in first: a request belongs to somebody who can cancel it.")
+        examination = self.examine(form, sender, suite, table)
+        if examination.request is None:
+            raise BadInput("\n".join(check.sentence for check in examination.problems))
+        return self._queue.submit(examination.request)
+
+    def _sources(self, form: Form) -> tuple[ModelSource, ModelSource | None]:
+        source = self._look(check_model_name(form.model.strip()), form.revision.strip() or "main")
+        if form.weight_type == "Original":
+            return source, None
+        if not form.base_model.strip():
+            raise BadInput(f"{WEIGHT_TYPES[form.weight_type]}: name the base model too.")
+        try:
+            return source, self._look(check_model_name(form.base_model.strip()), "main")
+        except (NotFound, Denied) as error:
+            raise BadInput(f"The base model: {error}") from error
+
+
+def _request(form: Form, sources: tuple[ModelSource, ModelSource | None], known: Facts) -> Request:
+    source, base = sources
+    has_template = known.chat_template is not None
+    below = Repository(base, form.precision).parameters / 1e9 if base is not None else 0.0
+    params = (known.params_b or 0.0) + (below if form.weight_type == "Adapter" else 0.0)
+    return Request(
+        model=source.model,
+        revision=source.revision,
+        base_model=base.model if base is not None else None,
+        base_revision=base.revision if base is not None else None,
+        precision=form.precision,
+        weight_type=form.weight_type,
+        model_type=form.model_type or None,
+        params=round(params, 6),
+        architectures=known.architectures,
+        use_chat_template=has_template if form.use_chat_template is None else form.use_chat_template,
+        license=known.license,
+        likes=known.likes,
+    )
+
+
+OF_THE_MODEL_ONLY = {"card", "license"}
+
+
+def _fields(form: Form) -> Check:
+    title = "Choices"
+    if form.precision not in PRECISIONS:
+        return Check("fields", title, "refused", f"Choose a precision: {', '.join(PRECISIONS)}.")
+    if form.weight_type not in WEIGHT_TYPES:
+        return Check("fields", title, "refused", f"Choose the weights: {', '.join(WEIGHT_TYPES)}.")
+    if form.model_type and form.model_type not in BY_KEY:
+        return Check("fields", title, "refused", f"Choose a type: {', '.join(BY_KEY)}.")
+    return Check("fields", title, "passed", f"{form.precision}, {WEIGHT_TYPES[form.weight_type].lower()}.")
+
+
+def _duplicate(request: Request, state: QueueState, table: pd.DataFrame | None) -> tuple[Standing | None, Check]:
+    title = "Not here already"
+    key = request_key(request)
+    if key in state and state[key].status is not Status.CANCELLED:
+        standing = state[key]
+        words = DUPLICATES[standing.status].format(place=standing.place)
+        return standing, Check("duplicate", title, "refused", words)
+    if table is not None and _is_in(table, request):
+        return None, Check(
+            "duplicate", title, "refused", "This commit is on the board in this precision. Look it up in the table."
+        )
+    return None, Check("duplicate", title, "passed", "New.")
+
+
+DUPLICATES = {
+    Status.PENDING: "The same request is waiting at place {place}. Vote for it on the queue page to bring it forward.",
+    Status.RUNNING: "The same request is being evaluated right now. Watch it on the queue page.",
+    Status.FINISHED: "The same request was evaluated. Look the model up in the table.",
+    Status.FAILED: "The same request failed. The queue page says why, and lets you retry it.",
+}
+
+
+def _is_in(table: pd.DataFrame, request: Request) -> bool:
+    same = (table["model"] == request.model) & (table["precision"] == request.precision)
+    same &= table["revision"] == request.revision
+    template = table["chat_template"]
+    return bool((same & (template.isna() | (template == request.use_chat_template))).any())
+
+
+def _rate(request: Request, state: QueueState, rules: Rules) -> Check:
+    title = "Within the limits"
+    since = state.now - rules.window
+    days = f"{rules.window.days} days"
+    recent = [
+        standing
+        for standing in state.standings.values()
+        if standing.submitted is not None and standing.submitted > since and standing.status is not Status.CANCELLED
+    ]
+    if request.sender in rules.unlimited:
+        return Check("rate", title, "passed", "No limit for you.")
+    mine = [standing for standing in recent if standing.request.sender == request.sender]
+    organisation = request.model.split("/")[0]
+    theirs = [standing for standing in recent if standing.request.model.split("/")[0] == organisation]
+    for who, used, most in (("You", mine, rules.per_user), (organisation, theirs, rules.per_organisation)):
+        if len(used) >= most:
+            free = min(_submitted(used)) + rules.window
+            return Check(
+                "rate", title, "refused",
+                f"{who} submitted {len(used)} models within {days}, which is the limit. "
+                f"The next can come on {free:%Y-%m-%d at %H:%M} UTC.",
+            )  # fmt: skip
+    return Check("rate", title, "passed", f"{len(mine)} of {rules.per_user} within {days}.")
+
+
+def _submitted(standings: Iterable[Standing]) -> list[datetime]:
+    return [standing.submitted for standing in standings if standing.submitted is not None]
