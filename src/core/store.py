@@ -86,6 +86,11 @@ def blob_id(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
+def sha256(data: bytes) -> str:
+    """How the Hub names large files."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def split_path(path: str) -> tuple[str, str]:
     """(dataset, path within it; "" for the dataset itself). Raises BadInput for a path that could leave its place."""
     dataset, _, rest = path.strip("/").partition("/")

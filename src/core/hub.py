@@ -1,0 +1,323 @@
+"""The store that is an owner on the Hugging Face Hub: its datasets, over the public client.
+
+What the client leaves to its callers is done here: time-outs, retries, looking before a write is repeated, waits that a
+429 names, and no token in a message or a log.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants
+from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+
+from src.core.errors import Busy, Conflict, Corrupt, NotFound, StoreError, Throttled, Unknown
+from src.core.hub_client import ServerClock, as_store_error, use_client
+from src.core.hub_tree import Leaf, Trees
+from src.core.store import Entry, Rev, one_dataset, split_path
+
+T = TypeVar("T")
+
+
+class HubStore:
+    """The datasets of one owner. Safe for threads. `sleep` and `rng` are the caller's, so that tests need not wait.
+
+    `patience`: seconds that one call may spend on repeating itself; then its error is raised.
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        *,
+        token: str | bool | None = None,
+        endpoint: str | None = None,
+        cache_dir: str | Path | None = None,
+        private: bool | None = None,
+        patience: float = 300.0,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+    ) -> None:
+        use_client()
+        self.owner, self.name = owner, f"hub:{owner}"
+        self._endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
+        self._token = token
+        self._api = HfApi(endpoint=self._endpoint, token=token, library_name="open-llm-leaderboard")
+        self._blobs = Path(cache_dir or Path(constants.HF_HOME) / "board-blobs")
+        self._private, self._patience = private, patience
+        self._sleep, self._monotonic, self._rng = sleep, monotonic, rng or random.Random()
+        self._clock = ServerClock(monotonic)
+        self._trees = Trees(self._fetch_tree)
+        self._leaves: dict[tuple[str, Rev, str], Leaf] = {}
+        self._added: dict[str, tuple[datetime, Rev]] = {}  # appended file → when and in which commit
+        self._held: dict[tuple[Rev, str], frozenset[str]] = {}  # commit and folder → its files
+        self._mutex = threading.Lock()
+
+    def head(self, dataset: str) -> Rev:
+        repo = self._repo(dataset)
+
+        def call() -> Rev:
+            response = self._get(f"/api/datasets/{repo}", params={"expand": ["sha"]})
+            return str(response.json()["sha"])
+
+        return self._read_call(call, dataset)
+
+    def list(self, prefix: str, rev: Rev | None = None) -> Sequence[Entry]:
+        dataset, folder = split_path(prefix)
+        at = rev or self.head(dataset)
+        leaves = self._read_call(lambda: self._trees.leaves(dataset, at, folder), prefix)
+        return [Entry(f"{dataset}/{leaf.path}", leaf.oid, leaf.size) for leaf in leaves]
+
+    def read(self, path: str, rev: Rev | None = None) -> bytes:
+        dataset, rest = split_path(path)
+        at = rev or self.head(dataset)
+        leaf = self._trees.find(dataset, at, rest) or self._find([rest], dataset, at).get(rest)
+        if leaf is None:
+            raise NotFound(f"There is no {path} in {self.name} at {at[:7]}.")
+        cached = self._blobs / leaf.oid[:2] / leaf.oid
+        if cached.is_file() and leaf.is_whole(data := cached.read_bytes()):
+            return data
+
+        def call() -> bytes:
+            data = self._get(f"/datasets/{self._repo(dataset)}/resolve/{at}/{quote(rest)}").content
+            if not leaf.is_whole(data):
+                raise Corrupt(f"{path} came from {self.name} with {len(data)} bytes that are not what was committed.")
+            return data
+
+        data = self._read_call(call, path)
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        staged = cached.with_name(f"{leaf.oid}.{self._rng.getrandbits(48):x}")
+        staged.write_bytes(data)
+        staged.replace(cached)
+        return data
+
+    def append(self, files: Mapping[str, bytes], message: str = "") -> Rev:
+        dataset, wanted = one_dataset(files)
+        contents = {path: data for path, data in wanted if data is not None}
+
+        def look() -> Rev | None:
+            """A revision that holds all of it already. Raises Conflict where something else lies there."""
+            there = self._find(list(contents), dataset, None)
+            for path, leaf in there.items():
+                if not leaf.is_whole(contents[path]):
+                    raise Conflict(f"{dataset}/{path} is there already with other bytes; it is written once.")
+            if len(there) < len(contents):
+                return None
+            at = self.head(dataset)
+            return at if len(self._find(list(contents), dataset, at)) == len(contents) else None
+
+        def commit() -> Rev:
+            try:
+                return self._commit(dataset, contents, (), None, message)
+            except Conflict as error:  # nothing was expected of the head: two commits met
+                raise Busy(str(error)) from error
+
+        return self._write(dataset, look, commit, create=True)
+
+    def replace(self, files: Mapping[str, bytes | None], expect: Rev | None, message: str = "") -> Rev:
+        dataset, wanted = one_dataset(files)
+        contents = {path: data for path, data in wanted if data is not None}
+        gone = [path for path, data in wanted if data is None]
+        tried = False
+
+        def look() -> Rev | None:
+            nonlocal expect
+            if tried:
+                at = self.head(dataset)
+                there = self._find([path for path, _ in wanted], dataset, at)
+                if there.keys() == contents.keys() and all(there[path].is_whole(contents[path]) for path in contents):
+                    return at  # the outcome was unknown: it landed
+                if at != expect:
+                    raise Conflict(f"{dataset} in {self.name} moved on to {at}; read it again, then write.")
+            elif expect is None:
+                if self._exists(dataset):
+                    raise Conflict(f"There is a {dataset} in {self.name} already; read it, then write.")
+                self._create(dataset)
+                expect = self.head(dataset)
+            return None
+
+        def commit() -> Rev:
+            nonlocal tried
+            there = self._find(gone, dataset, expect) if gone else {}
+            tried = True
+            return self._commit(dataset, contents, there, expect, message)
+
+        return self._write(dataset, look, commit)
+
+    def order(self, paths: Sequence[str], rev: Rev | None = None) -> Sequence[str]:
+        """By the commits' dates; where those are close, exactly, by what the folder held at each commit."""
+        if not paths:
+            return []
+        dataset, folder = split_path(paths[0].rpartition("/")[0])
+        unknown = [path for path in paths if path not in self._added]
+        if unknown:
+            rests = [split_path(path)[1] for path in unknown]
+            for rest, leaf in self._find(rests, dataset, rev, expand=True).items():
+                if leaf.added is not None:
+                    self._added[f"{dataset}/{rest}"] = leaf.added
+        missing = [path for path in unknown if path not in self._added]
+        if missing:
+            raise NotFound(f"There is no {missing[0]} in {self.name}.")
+        by_date = sorted(paths, key=lambda path: self._added[path][0])
+        rank, group = {by_date[0]: 0}, 0
+        for before, path in pairwise(by_date):
+            group += self._added[path][0] - self._added[before][0] > CLOSE
+            rank[path] = group
+        crowded = {one for one in rank.values() if len({self._added[p][1] for p in paths if rank[p] == one}) > 1}
+
+        def place(path: str) -> tuple[int, int, str]:
+            held = 0
+            if rank[path] in crowded:
+                held = len(self._folder_at(dataset, folder, self._added[path][1]) & {*paths})
+            return rank[path], held, path
+
+        return sorted(paths, key=place)
+
+    def now(self) -> datetime:
+        if not self._clock.is_set:
+            self._read_call(lambda: self._get("/api/datasets", params={"limit": 1}), "the Hub's clock")
+        return self._clock.now()
+
+    def _write(
+        self, dataset: str, look: Callable[[], Rev | None], commit: Callable[[], Rev], create: bool = False
+    ) -> Rev:
+        """Looks, writes, and after every doubtful outcome looks again before it writes again."""
+        started, tries, doubt = self._monotonic(), 0, False
+        while True:
+            error: StoreError | None = None
+            try:
+                if (rev := look()) is not None:
+                    return rev
+                try:
+                    rev = commit()
+                except Conflict:
+                    if not doubt:
+                        raise
+                else:
+                    if not doubt:
+                        return rev
+                # after a doubt the client may find nothing to do at a head of yesterday: only a look settles it
+            except NotFound:
+                if not create:
+                    raise
+                self._create(dataset)
+                create = False
+                continue
+            except (Busy, Throttled, Unknown, Corrupt) as doubtful:
+                error, doubt = doubtful, doubt or isinstance(doubtful, Unknown)
+            wait = self._pause(error, tries)
+            if self._monotonic() - started + wait > self._patience:
+                raise error or Unknown(f"Whether {dataset} in {self.name} was written is not known; look again later.")
+            self._sleep(wait)
+            tries += 1
+
+    def _exists(self, dataset: str) -> bool:
+        try:
+            self.head(dataset)
+        except NotFound:
+            return False
+        return True
+
+    def _read_call(self, call: Callable[[], T], what: str) -> T:
+        """A call that changes nothing: repeated while patience lasts."""
+        started, tries = self._monotonic(), 0
+        while True:
+            try:
+                try:
+                    return call()
+                except StoreError:
+                    raise
+                except Exception as error:
+                    raise as_store_error(error, f"{what} in {self.name}", writing=False) from error
+            except (Busy, Throttled, Unknown, Corrupt) as error:
+                wait = self._pause(error, tries)
+                if tries >= READ_TRIES or self._monotonic() - started + wait > self._patience:
+                    raise
+                self._sleep(wait)
+                tries += 1
+
+    def _pause(self, error: StoreError | None, tries: int) -> float:
+        if isinstance(error, Throttled):
+            return error.retry_after + self._rng.random()
+        return float(min(30.0, 0.5 * 2**tries) * (0.5 + self._rng.random()))
+
+    def _commit(
+        self, dataset: str, files: Mapping[str, bytes], gone: Iterable[str], parent: Rev | None, message: str
+    ) -> Rev:
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
+            CommitOperationAdd(path, data) for path, data in files.items()
+        ]
+        operations += [CommitOperationDelete(path) for path in gone]
+        sent, asked = self._monotonic(), f"{dataset} in {self.name}"
+        try:
+            info = self._api.create_commit(
+                self._repo(dataset),
+                operations,
+                commit_message=message or f"Write {len(operations)} file(s)",
+                repo_type="dataset",
+                parent_commit=parent,
+            )
+        except Exception as error:
+            raise as_store_error(error, asked, writing=True, took=self._monotonic() - sent) from error
+        return str(info.oid)
+
+    def _create(self, dataset: str) -> None:
+        try:
+            self._api.create_repo(self._repo(dataset), repo_type="dataset", private=self._private, exist_ok=True)
+        except Exception as error:
+            raise as_store_error(error, f"{dataset} in {self.name}", writing=True) from error
+
+    def _find(self, paths: Sequence[str], dataset: str, rev: Rev | None, expand: bool = False) -> dict[str, Leaf]:
+        """Those of the paths that are files at `rev`."""
+
+        def call(part: Sequence[str]) -> dict[str, Leaf]:
+            found = self._api.get_paths_info(
+                self._repo(dataset), list(part), expand=expand, revision=rev, repo_type="dataset"
+            )
+            return {leaf.path: leaf for leaf in map(Leaf.of, found) if leaf is not None}
+
+        found: dict[str, Leaf] = {}
+        for start in range(0, len(paths), PATHS_A_CALL):
+            part = paths[start : start + PATHS_A_CALL]
+            found |= self._read_call(lambda part=part: call(part), dataset)  # type: ignore[misc]
+        return found
+
+    def _fetch_tree(self, dataset: str, rev: Rev, folder: str, recursive: bool) -> Sequence[Any]:
+        try:
+            return list(
+                self._api.list_repo_tree(
+                    self._repo(dataset), folder or None, recursive=recursive, revision=rev, repo_type="dataset"
+                )
+            )
+        except EntryNotFoundError:
+            return []
+
+    def _folder_at(self, dataset: str, folder: str, rev: Rev) -> frozenset[str]:
+        if (rev, folder) not in self._held:
+            self._held[rev, folder] = frozenset(entry.path for entry in self.list(f"{dataset}/{folder}", rev))
+        return self._held[rev, folder]
+
+    def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        sent = self._monotonic()
+        response = get_session().get(self._endpoint + path, params=params, headers=build_hf_headers(token=self._token))
+        self._clock.hear(response.headers.get("date"), sent)
+        hf_raise_for_status(response)
+        return response
+
+    def _repo(self, dataset: str) -> str:
+        return f"{self.owner}/{split_path(dataset)[0]}"
+
+
+CLOSE = timedelta(seconds=5)
+"""Commits nearer than this in time are ordered by what they hold: dates have whole seconds and several servers."""
+PATHS_A_CALL = 500
+READ_TRIES = 5
