@@ -1,0 +1,86 @@
+"""A listing as a file: for spreadsheets, notebooks, papers and other boards. `FORMATS` is the list."""
+
+from __future__ import annotations
+
+import csv as csv_module
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+import pandas as pd
+
+from src.board import every_eval_ever, papers
+from src.board.listing import FACTS, Listing, plain
+from src.core.tables import write_parquet
+
+FORMULA = re.compile("[\\s\u200b\u200e\u200f\u2060\ufeff]*[=+\\-@|%\uff1d\uff0b\uff0d\uff20]|[\\t\\r\\n]")
+"""How a cell begins that a spreadsheet would run; leading blanks do not stop it."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of file: what to call it, its media type, and how a listing becomes its bytes."""
+
+    key: str  # also the file's suffix
+    title: str
+    media: str
+    write: Callable[[Listing], bytes]
+
+
+def table(listing: Listing) -> pd.DataFrame:
+    """The listed rows with the whole numbers: every fact and score, or the query's own columns where it names some."""
+    frame = listing.frame
+    if listing.query.columns is None:
+        scores = [
+            f"{benchmark.key}.{part}" for benchmark in listing.snapshot.suite.benchmarks for part in ("raw", "score")
+        ]
+        certainty = [path for path in frame if path.endswith((".se", ".low", ".high")) and path.count(".") == 1]
+        wanted = ["rank", "id", *FACTS, "average", *scores, *certainty]
+        return frame[[path for path in wanted if path in frame]]
+    paths = {column.key: "rank" if column.kind == "rank" else column.path for column in listing.columns}
+    return pd.DataFrame({key: frame[path] for key, path in paths.items() if path in frame})
+
+
+def csv(listing: Listing) -> bytes:
+    """UTF-8 with a header; unknown is empty; text that a spreadsheet would run as a formula gets a quote before it."""
+    frame = table(listing)
+    out = io.StringIO()
+    writer = csv_module.writer(out, lineterminator="\n")
+    writer.writerow([safe_cell(name) for name in frame.columns])
+    writer.writerows(zip(*([safe_cell(value) for value in plain(frame[name])] for name in frame.columns), strict=True))
+    return out.getvalue().encode()
+
+
+def safe_cell(value: object) -> object:
+    """The value; text that begins like a formula, with a quote before it. Numbers stay numbers, minus sign and all."""
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+
+
+def parquet(listing: Listing) -> bytes:
+    """The same table with its types."""
+    return write_parquet(table(listing))
+
+
+def jsonl(listing: Listing) -> bytes:
+    """One record a line, as the API gives them."""
+    return b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in listing.records())
+
+
+FORMATS = {
+    each.key: each
+    for each in (
+        Format("csv", "CSV", "text/csv; charset=utf-8", csv),
+        Format("parquet", "Parquet", "application/vnd.apache.parquet", parquet),
+        Format("jsonl", "JSON lines", "application/jsonl", jsonl),
+        Format(
+            "tex", "LaTeX table", "application/x-tex; charset=utf-8", lambda listing: papers.latex(listing).encode()
+        ),
+        Format(
+            "md", "Markdown table", "text/markdown; charset=utf-8", lambda listing: papers.markdown(listing).encode()
+        ),
+        Format("bib", "BibTeX", "application/x-bibtex; charset=utf-8", lambda listing: papers.bibtex(listing).encode()),
+        Format("eee.zip", "Every Eval Ever records", "application/zip", every_eval_ever.archive),
+    )
+}
