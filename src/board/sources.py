@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,9 +19,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from src.board.certainty import with_certainty
 from src.core import suites
-from src.core.errors import BoardError, Corrupt, NotFound
-from src.core.frame import from_contents, read_table, suite_of
+from src.core.errors import BadInput, BoardError, Corrupt, NotFound
+from src.core.frame import from_contents, from_records, read_table, suite_of
 from src.core.records import Request, Result
 from src.core.store import Entry, Rev, Store
 
@@ -183,12 +184,18 @@ def _build(
 ) -> Contents:
     if all(map(_is_table, files)):
         return Contents(heads, files, *_published(files, fresh, known), as_of=as_of)
-    kept = known.records if known else {}
-    records = {
-        entry.path: _record(entry.path, fresh[entry.path]) if entry.path in fresh else kept[entry.path]
-        for entry in files
-    }
-    return Contents(heads, files, _from_records(records), records=records, as_of=as_of)
+    records: dict[str, Result | Request] = {}
+    notes = []
+    for entry in files:
+        if entry.path not in fresh:
+            if known and entry.path in known.records:
+                records[entry.path] = known.records[entry.path]
+            continue
+        try:
+            records[entry.path] = _record(entry.path, fresh[entry.path])
+        except BadInput as error:  # one run in a thousand: the others count
+            notes.append(f"{entry.path} was left out: {error}")
+    return Contents(heads, files, _from_records(records, notes), records=records, as_of=as_of)
 
 
 def _published(
@@ -207,17 +214,17 @@ def _published(
         table = pd.concat([_table(path, fresh[path]) for path in paths], ignore_index=True)
         suite = suites.load(folder) if folder in suites.names() else suite_of(table)
         tables[folder] = suite.name
-        frames[suite.name] = from_contents(table, suite)
+        frames[suite.name] = with_certainty(from_contents(table, suite), suite)
     return frames, tables
 
 
-def _from_records(records: Mapping[str, Result | Request]) -> Mapping[str, pd.DataFrame]:
+def _from_records(records: Mapping[str, Result | Request], notes: Sequence[str]) -> Mapping[str, pd.DataFrame]:
     results = [record for record in records.values() if isinstance(record, Result)]
     requests = [record for record in records.values() if isinstance(record, Request)]
-    from src.core.frame import from_records
-
     built = {name: from_records(results, requests, suites.load(name)) for name in suites.names()}
-    return {name: frame for name, frame in built.items() if len(frame)}
+    for frame in built.values():
+        frame.attrs["notes"] = (*frame.attrs.get("notes", ()), *notes)
+    return {name: with_certainty(frame, suites.load(name)) for name, frame in built.items() if len(frame)}
 
 
 def _table(path: str, data: bytes) -> pd.DataFrame:
@@ -228,7 +235,7 @@ def _table(path: str, data: bytes) -> pd.DataFrame:
 
 
 def _record(path: str, data: bytes) -> Result | Request:
-    raise NotImplementedError
+    return Result.read(data, path) if path.startswith("results/") else Request.read(data)
 
 
 def _part(path: str) -> str:

@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 
 from src.board.snapshot import Board
 from src.settings import ROOT, Settings
-from src.ui import about, leaderboard, model, shell
+from src.ui import about, explore, leaderboard, model, shell
 from src.ui.document import Documents
 from src.ui.page import Page
 from src.ui.routes import routes
@@ -17,6 +17,7 @@ from src.ui.routes import routes
 PAGES: tuple[Page, ...] = (
     leaderboard.PAGE,
     model.PAGE,
+    explore.PAGE,
     about.PAGE,
 )
 """Every page, in the order of the top bar. A new one is its file and its line here; the first is the board's front."""

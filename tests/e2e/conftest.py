@@ -1,0 +1,145 @@
+"""A running board and a real browser for every test here; a test fails on any script error or refused resource.
+
+`serve(store)` answers on a free port; `page` is a fresh Chromium page; `shoot(page, "name")` takes the four screenshots
+(1440 and 390 wide, light and dark) into the folder that the variable SCREENSHOTS names; `faults(page)` is what axe finds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from src.board.opening import open_board
+from src.board.snapshot import Board
+from src.settings import Settings
+from tests.e2e.boards import small_store
+
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+FLAGS = (
+    "--no-sandbox",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A board that is being served at `url` (no slash at its end)."""
+
+    url: str
+    board: Board
+    settings: Settings
+
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Serve]:
+    """`serve(settings or folder, board=None)` → a running board; all are stopped at the end of the session."""
+    from src.ui.app import build_app, launch
+
+    running = []
+
+    def start(what: Settings | Path, board: Board | None = None) -> Served:
+        settings = Settings(store=str(what)) if isinstance(what, Path) else what
+        settings = replace(settings, port=settings.port or free_port())
+        board = board or open_board(settings)
+        board.start()
+        demo = build_app(board, settings)
+        running.append((demo, board))
+        launch(demo, board, settings, prevent_thread_lock=True, quiet=True)
+        return Served(f"http://{settings.host}:{settings.port}", board, settings)
+
+    yield start
+    for demo, board in running:
+        board.stop()
+        demo.close(verbose=False)
+
+
+@pytest.fixture(scope="session")
+def small(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Served:
+    """A running board of the few models in `tests/e2e/boards.py`."""
+    return serve(small_store(tmp_path_factory.mktemp("small")))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the session: the machine's own."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("no Chromium on this machine: `apt-get install chromium`")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page in a fresh profile, 1440 × 900; the test fails on script errors and on what the policy refused."""
+    context = browser.new_context(viewport=WIDE, color_scheme="light")  # type: ignore[arg-type]
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    errors: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type == "error" and "status of 404" not in message.text:
+            errors.append(message.text)
+
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", listen)
+    yield page
+    context.close()
+    assert not errors, errors
+
+
+@pytest.fixture(scope="session")
+def shoot() -> Callable[[Page, str], None]:
+    """`shoot(page, "model")` → model-1440-light.png … where SCREENSHOTS names a folder; else nothing."""
+    folder = os.environ.get("SCREENSHOTS")
+
+    def take(page: Page, name: str) -> None:
+        if not folder:
+            return
+        for size in (WIDE, NARROW):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                page.wait_for_timeout(250)
+                page.screenshot(path=f"{folder}/{name}-{size['width']}-{scheme}.png")
+        page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme="light")
+
+    return take
+
+
+@pytest.fixture(scope="session")
+def faults() -> Callable[[Page], list[str]]:
+    """`faults(page)` → what axe-core finds wrong, one sentence each."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def look(page: Page) -> list[str]:
+        found = Axe().run(page).response["violations"]
+        return [
+            f"{each['id']}: {each['help']} ({', '.join(str(n['target']) for n in each['nodes'])})" for each in found
+        ]
+
+    return look
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
