@@ -176,6 +176,14 @@ CHARTS: Mapping[str, Callable[[pd.DataFrame, Suite, Ask], Chart]] = {
     "scaling": scaling,
 }
 
+TITLES = {
+    "cost": "Score against cost",
+    "time": "Best over time",
+    "spread": "Distribution",
+    "correlations": "Benchmarks",
+    "scaling": "Scaling",
+}
+
 
 def _known(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     if missing := [column for column in columns if column not in frame]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,6 +48,7 @@ class SampleFile:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._parquet = pq.ParquetFile(file, pre_buffer=False)
+        self._one_at_a_time = threading.Lock()  # readers share the file's position
         rows = [self._parquet.metadata.row_group(i).num_rows for i in range(self._parquet.num_row_groups)]
         self._starts = np.concatenate([[0], np.cumsum(rows)]).astype(int)  # first row of each group, and the end
 
@@ -56,8 +58,7 @@ class SampleFile:
     @cached_property
     def scores(self) -> np.ndarray:
         """The score of every row, shape (n,), NaN where there is none; reads that column only."""
-        column = self._parquet.read(columns=["score"]).column("score")
-        return column.to_numpy(zero_copy_only=False).astype(float)
+        return np.array(self._column("score"), dtype=float)  # None becomes NaN
 
     @cached_property
     def hashes(self) -> list[str | None]:
@@ -87,7 +88,7 @@ class SampleFile:
         """Those of `rows` whose question, target or answer contains `text`, found one row group at a time."""
         needle = text.casefold()
         for group, wanted in self._by_group(rows):
-            table = self._parquet.read_row_group(group, columns=SEARCHED)
+            table = self._group(group, SEARCHED)
             columns = [table.column(name).to_pylist() for name in SEARCHED]
             for row in wanted:
                 at = row - int(self._starts[group])
@@ -117,12 +118,17 @@ class SampleFile:
             return None
         return next((row for row, hash_ in enumerate(self.hashes) if hash_ and hash_.startswith(doc_hash)), None)
 
-    def _column(self, name: str) -> list[str | None]:
-        return self._parquet.read(columns=[name]).column(name).to_pylist()
+    def _column(self, name: str) -> list[Any]:
+        with self._one_at_a_time:
+            return self._parquet.read(columns=[name]).column(name).to_pylist()
+
+    def _group(self, group: int, columns: list[str]) -> pa.Table:
+        with self._one_at_a_time:
+            return self._parquet.read_row_group(group, columns=columns)
 
     def _read(self, rows: np.ndarray, columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
         for group, wanted in self._by_group(rows):
-            table: pa.Table = self._parquet.read_row_group(group, columns=columns)
+            table = self._group(group, columns)
             at = [row - int(self._starts[group]) for row in wanted]
             yield from zip(wanted, table.take(at).to_pylist(), strict=True)
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from urllib.parse import quote
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, HfFileSystem, constants
 from huggingface_hub.errors import EntryNotFoundError
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
@@ -26,6 +26,7 @@ from src.core.hub_tree import Leaf, Trees
 from src.core.store import Entry, Rev, one_dataset, split_path
 
 T = TypeVar("T")
+RANGE = 256 * 1024  # bytes
 
 
 class HubStore:
@@ -99,6 +100,18 @@ class HubStore:
         staged.write_bytes(data)
         staged.replace(cached)
         return data
+
+    def open(self, path: str, rev: Rev | None = None) -> IO[bytes]:
+        dataset, rest = split_path(path)
+        at = rev or self.head(dataset)
+        files = HfFileSystem(endpoint=self._endpoint, token=self._token)
+        try:
+            # HTTP ranges of this size: what a page shows is a few kilobytes of hundreds of megabytes
+            return files.open(f"datasets/{self._repo(dataset)}/{rest}", revision=at, block_size=RANGE)  # type: ignore[no-any-return]
+        except FileNotFoundError as error:
+            raise NotFound(f"There is no {path} in {self.name} at {at[:7]}.") from error
+        except Exception as error:
+            raise as_store_error(error, path, writing=False) from error
 
     def append(self, files: Mapping[str, bytes], message: str = "") -> Rev:
         dataset, wanted = one_dataset(files)

@@ -6,6 +6,7 @@ A path starts with its dataset: `requests/…`, `results/…`, `contents/…`, `
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import sqlite3
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import IO, NamedTuple, Protocol, runtime_checkable
 
 from src.core.errors import BadInput, Busy, Conflict, Corrupt, NotFound
 
@@ -50,6 +51,9 @@ class Store(Protocol):
 
     def read(self, path: str, rev: Rev | None = None) -> bytes:
         """The bytes of one file at `rev`. Raises NotFound."""
+
+    def open(self, path: str, rev: Rev | None = None) -> IO[bytes]:
+        """One file at `rev`, seekable, of which only what is asked for is read. Raises NotFound."""
 
     def append(self, files: Mapping[str, bytes], message: str = "") -> Rev:
         """Write new files of one dataset in one commit and return a revision that contains them.
@@ -175,6 +179,12 @@ class LocalStore:
             if blob_id(data) == row[0]:
                 return data
         raise Corrupt(f"{path} in {self.name} is not what was committed: changed or deleted by hand? Put it back.")
+
+    def open(self, path: str, rev: Rev | None = None) -> IO[bytes]:
+        dataset, rest = split_path(path)
+        if rev is None and (place := self.root / dataset / rest).is_file():
+            return place.open("rb")
+        return io.BytesIO(self.read(path, rev))
 
     def append(self, files: Mapping[str, bytes], message: str = "") -> Rev:
         return self._write(files, message, write_once=True, expect=None)
