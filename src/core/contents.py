@@ -253,7 +253,7 @@ def _architecture(text: str) -> str:
 
 
 def _ids(frame: pd.DataFrame) -> pd.Series:
-    """`model~precision`; where that repeats, with `@` and the start of the revision; where even that does, with `#2` …"""
+    """`model~precision`, plus `@` and the start of the revision where that repeats, plus `#2` where even that does."""
     plain = frame["model"] + ("~" + frame["precision"]).fillna("")
     short = plain.where(~plain.duplicated(keep=False), plain + ("@" + frame["revision"].str[:7]).fillna(""))
     nth = short.groupby(short).cumcount() + 1

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from src.core.errors import BadInput
 from src.core.lifecycle import Status
+from src.core.model_types import read_type, write_type
+from src.core.names import check_model_name
+from src.core.result_files import fields_of_dump, fields_of_v1, number, run_of_path
 
 WeightType = Literal["Original", "Delta", "Adapter"]
+Written = bytes | str | Mapping[str, Any]
+"""A record as a file or a line holds it, or as already parsed."""
 
 
 class Record(BaseModel):
     """What all records share: immutable, and unknown fields of other tools are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+R = TypeVar("R", bound=Record)
 
 
 class Request(Record):
@@ -27,9 +38,10 @@ class Request(Record):
     model: str  # org/name
     revision: str = "main"  # a commit sha once checked
     base_model: str | None = None
+    base_revision: str | None = None  # the commit of the base model, where an adapter or a delta needs one
     precision: str = "bfloat16"
     weight_type: WeightType = "Original"
-    model_type: str | None = None  # a key of `src.board.columns.TYPES`, whatever the file spelled
+    model_type: str | None = None  # a key of `src.core.model_types`, whatever the file spelled
     params: float | None = None  # billions
     architectures: str | None = None  # ";"-joined
     use_chat_template: bool | None = None
@@ -49,22 +61,103 @@ class Request(Record):
     traceback: str | None = None
     log: str | None = None  # path in the store
 
+    @classmethod
+    def read(cls, data: Written) -> Self:
+        """The request in a file of any age. Raises BadInput for one that names no model or has an unknown status."""
+        said = _known(_parsed(data, "request"))
+        params, likes = number(said.get("params")), number(said.get("likes"))
+        fields = said | {
+            "model": check_model_name(said.get("model")),
+            "status": _status(said.get("status")),
+            "precision": str(said.get("precision", "bfloat16")).removeprefix("torch."),
+            "weight_type": str(said.get("weight_type", "Original")).capitalize(),
+            "model_type": read_type(said.get("model_type")),
+            "params": params if params is not None and params > 0 else None,  # -1 and 0 stood for unknown
+            "likes": int(likes) if likes is not None else None,
+            "architectures": said.get("architectures", said.get("architecture")),
+            "submitted_time": _time(said.get("submitted_time")),
+            "job_start_time": _time(said.get("job_start_time")),
+            "job_id": str(said["job_id"]) if said.get("job_id") not in (None, -1, "-1") else None,
+        }
+        return _made(cls, fields, "request")
+
+    def write(self) -> bytes:
+        """The newest form: the original's field names, then ours. Unknown is null."""
+        said = self.model_dump(mode="json") | {
+            "status": str(self.status),
+            "model_type": write_type(self.model_type, separator=" : "),
+            "submitted_time": _zulu(self.submitted_time),
+            "job_start_time": _zulu(self.job_start_time),
+        }
+        return json.dumps(said, indent=2, ensure_ascii=False).encode()
+
 
 class Result(Record):
-    """One run as the harness told it: metrics by task, and the settings that produced them. Never overwritten."""
+    """One run as the harness told it: metrics by task, and the settings that produced them. Never overwritten.
+
+    Group values are not kept: they are absent from some files and stale in others; `src.core.scoring` pools subtasks.
+    """
 
     model: str
     revision: str | None = None
     precision: str | None = None
     date: datetime | None = None  # UTC, start of the run
+    written: datetime | None = None  # UTC, the time in the file's name
     tasks: dict[str, dict[str, float | None]]  # task → metric ("acc_norm") → value; None: the harness said "N/A"
     stderrs: dict[str, dict[str, float | None]] = {}
     samples: dict[str, int] = {}  # task → number of items scored
     shots: dict[str, int] = {}
     versions: dict[str, Any] = {}  # task → version of the task
     chat_template: str | None = None
-    settings: dict[str, Any] = {}  # everything else that says how it was run, as written
+    settings: dict[str, Any] = {}  # what else says how it was run, as written, less `result_files.LEFT_OUT`
     form: Literal["v1", "v2"] = "v2"
+    path: str | None = None  # where it was read from
+
+    @classmethod
+    def read(cls, data: Written, path: str = "", model: str | None = None) -> Self:
+        """The result in a file: an lm-eval dump (v2), or the first board's `harness|task|shots` form (v1).
+
+        `path` is where the file lies; it tells the time of writing, and the model where the file does not. `model`
+        serves where neither does. Raises BadInput where the file is no result, or nothing says whose.
+        """
+        said = _parsed(data, "result")
+        if not isinstance(said.get("results"), Mapping):
+            raise BadInput(f"{path or 'This file'} has no 'results' block; it is no result of a harness run.")
+        is_v1 = any(str(task).startswith("harness|") for task in said["results"])
+        fields = (fields_of_v1 if is_v1 else fields_of_dump)(said)
+        model_of_path, written = run_of_path(path)
+        fields["model"] = fields["model"] or model_of_path or model
+        if not fields["model"]:
+            raise BadInput(
+                f"{path or 'This file'} does not say which model it is about; put it in a folder 'org__model'."
+            )
+        fields["date"] = fields["date"] or written
+        return _made(cls, fields | {"written": written, "path": path or None}, path or "result")
+
+    def write(self) -> bytes:
+        """The newest form, an lm-eval dump. Harness files themselves are stored as written, never through this."""
+        results = {
+            task: {"alias": task}
+            | {_with_filter(metric): value for metric, value in metrics.items()}
+            | {_with_filter(metric, "_stderr"): value for metric, value in self.stderrs.get(task, {}).items()}
+            for task, metrics in self.tasks.items()
+        }
+        known = {"model_sha": self.revision, "model_dtype": self.precision}
+        config = {name: value for name, value in known.items() if value} | self.settings.get("config", {})
+        said = {
+            "results": {
+                task: {name: "N/A" if value is None else value for name, value in metrics.items()}
+                for task, metrics in results.items()
+            },
+            "versions": self.versions,
+            "n-shot": self.shots,
+            "n-samples": {task: {"original": n, "effective": n} for task, n in self.samples.items()},
+            "date": self.date.timestamp() if self.date else None,
+            "model_name": self.model,
+            "model_name_sanitized": self.model.replace("/", "__"),
+            "chat_template": self.chat_template,
+        }
+        return json.dumps(said | self.settings | {"config": config}, indent=1, ensure_ascii=False).encode()
 
 
 class Detail(Record):
@@ -80,7 +173,29 @@ class Detail(Record):
     arguments: Any = None  # as the harness wrote it
     resps: Any = None
     filtered_resps: Any = None
-    metrics: dict[str, float | None] = {}
+    metrics: dict[str, float | list[float] | None] = {}  # a list: one value an instruction (IFEval)
+
+    @classmethod
+    def read(cls, line: Written, task: str) -> Self:
+        """The item in one line of `samples_{task}_….jsonl`. Raises BadInput."""
+        said = _parsed(line, "sample")
+        names = set(cls.model_fields) | {"filter", "metrics"}
+        metrics = {
+            name: _metric(value) for name, value in said.items() if name not in names and not name.startswith("_")
+        }
+        target = said.get("target")
+        fields = {name: said[name] for name in cls.model_fields if name in said} | {
+            "task": task,
+            "doc": said.get("doc") if isinstance(said.get("doc"), Mapping) else {"doc": said.get("doc")},
+            "target": target if isinstance(target, str | None) else json.dumps(target, ensure_ascii=False),
+            "metrics": metrics,
+        }
+        return _made(cls, fields, "sample")
+
+    def write(self) -> bytes:
+        """One line of a samples file, metrics beside the other fields as the harness puts them."""
+        said = self.model_dump(mode="json", exclude={"task", "metrics"})
+        return _line(said | {"filter": "none", "metrics": list(self.metrics)} | self.metrics)
 
 
 class Vote(Record):
@@ -91,3 +206,77 @@ class Vote(Record):
     username: str
     timestamp: datetime | None = None
     vote_type: str = "up"
+
+    @classmethod
+    def read(cls, line: Written) -> Self:
+        """The vote in one line of `votes_data.jsonl`. Raises BadInput."""
+        said = _known(_parsed(line, "vote"))
+        fields = said | {"model": check_model_name(said.get("model")), "timestamp": _time(said.get("timestamp"))}
+        return _made(cls, fields, "vote")
+
+    def write(self) -> bytes:
+        """One line of `votes_data.jsonl`."""
+        return _line(self.model_dump(mode="json") | {"timestamp": _zulu(self.timestamp)})
+
+
+def _parsed(data: Written, what: str) -> dict[str, Any]:
+    if isinstance(data, Mapping):
+        return dict(data)
+    try:
+        said = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"This {what} is not JSON: {error}.") from error
+    if not isinstance(said, dict):
+        raise BadInput(f"This {what} is no JSON object but {type(said).__name__}.")
+    return said
+
+
+def _known(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the fields that say nothing, so that defaults serve."""
+    return {name: value for name, value in said.items() if value is not None and value != ""}
+
+
+def _made(kind: type[R], fields: Mapping[str, Any], what: str) -> R:
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))[:80]
+        raise BadInput(f"This is no usable {what}: '{where}' {first['msg'].lower()}.") from error
+
+
+def _status(text: Any) -> Status:
+    try:
+        return Status.read(str(text or "PENDING"))
+    except ValueError as error:
+        raise BadInput(f"{error}.") from error
+
+
+def _time(text: Any) -> datetime | None:
+    """A time in any of the notations found (`…Z`, with microseconds, seconds since 1970), as UTC; else None."""
+    try:
+        if isinstance(text, int | float):
+            return datetime.fromtimestamp(text, UTC)
+        parsed = datetime.fromisoformat(str(text))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _zulu(time: datetime | None) -> str | None:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if time else None
+
+
+def _with_filter(metric: str, suffix: str = "") -> str:
+    name, _, filter_ = metric.partition(",")
+    return f"{name}{suffix},{filter_ or 'none'}"
+
+
+def _metric(value: Any) -> float | list[float] | None:
+    if isinstance(value, list):
+        return [found for each in value if (found := number(each)) is not None]
+    return number(value)
+
+
+def _line(said: Mapping[str, Any]) -> bytes:
+    return json.dumps(said, ensure_ascii=False).encode() + b"\n"

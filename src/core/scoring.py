@@ -1,30 +1,186 @@
-"""Harness numbers → raw value → published score → average, always from the subtasks."""
+"""Harness numbers → raw value → published score → average, always from the subtasks; what is missing is named.
+
+raw: subtasks pooled as the suite says (plain mean, mean weighted by items, or mean of several metrics), 0..1.
+score: scale × raw, or with guessing taken off, scale × max(0, (x − chance)/(1 − chance)): in each subtask before the
+mean ("subtasks") or once from the pooled value ("once"). Lower-is-better benchmarks are never normalised.
+average: the suite's aggregation over its benchmarks; None unless every one of them is there.
+Checked against the published tables to 1e-9 (`tests/core/test_scoring.py`).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from src.core.suites import Suite
+from src.core.records import Result
+from src.core.result_files import number
+from src.core.statistics.aggregate import aggregate
+from src.core.suites import Benchmark, Suite, Task
+
+
+@dataclass(frozen=True)
+class SubtaskScore:
+    """One task of a benchmark. `raw` is None where the run lacks it, or ran it otherwise than the suite asks."""
+
+    task: str
+    title: str
+    raw: float | None  # 0..1
+    score: float | None  # with this task's own chance taken off; a benchmark that does so once is not the mean of these
+    n: int | None  # items scored; None: the file does not tell
+    items: int | None  # items the task has
+    shots: int | None
+    chance: float | None
+    metrics: Mapping[str, float | None] = field(default_factory=dict)  # as the harness told them, even so
+    problem: str | None = None  # why raw is None
+
+
+@dataclass(frozen=True)
+class BenchmarkScore:
+    """One benchmark. `raw` and `score` are None as soon as one task is missing."""
+
+    key: str
+    raw: float | None
+    score: float | None
+    missing: tuple[str, ...]  # tasks
+    subtasks: tuple[SubtaskScore, ...]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A whole run on a suite."""
+
+    suite: str
+    scorer: str | None  # which way of grading the answers; None: nothing tells
+    benchmarks: Mapping[str, BenchmarkScore]
+    average: float | None
+
+
+def score(result: Result, suite: Suite) -> Scored:
+    """How `result` does on `suite`, subtask by subtask."""
+    benchmarks = {benchmark.key: _benchmark(result, benchmark) for benchmark in suite.benchmarks}
+    return Scored(
+        suite=suite.name,
+        scorer=scorer_of(result, suite),
+        benchmarks=benchmarks,
+        average=_average(benchmarks, suite),
+    )
+
+
+def normalised(raw: float, chance: float, scale: float = 100) -> float:
+    """scale · max(0, (raw − chance)/(1 − chance)): 0 for guessing or worse, `scale` for all right."""
+    return scale * max(0.0, (raw - chance) / (1 - chance))
 
 
 def averages(frame: pd.DataFrame, suite: Suite) -> pd.Series:
     """The average of every row of a tidy frame by the suite's aggregation; missing where a benchmark is."""
-    keys = [f"{benchmark.key}.score" for benchmark in suite.averaged]
-    if suite.aggregation == "none" or not keys:
-        return pd.Series(np.nan, index=frame.index)
-    scores = frame[keys].to_numpy(dtype="float64")
-    weights = np.array([benchmark.weight for benchmark in suite.averaged])
-    weights = weights / weights.sum()
-    if suite.aggregation == "distance_to_optimum":
-        return pd.Series(suite.optimum - np.sqrt(((suite.optimum - scores) ** 2) @ weights), index=frame.index)
-    if suite.aggregation == "win_rate":
-        return pd.Series(_win_rates(frame[keys], suite) @ weights, index=frame.index)
-    return pd.Series(scores @ weights, index=frame.index)
+    used = suite.averaged
+    if suite.aggregation == "none" or not used or frame.empty:
+        return pd.Series(np.nan, index=frame.index, dtype="float64")
+    scores = frame[[f"{benchmark.key}.score" for benchmark in used]].to_numpy(dtype="float64")
+    weights = [benchmark.weight for benchmark in used]
+    directions = [benchmark.higher_is_better for benchmark in used]
+    return pd.Series(aggregate(scores, suite.aggregation, weights, directions), index=frame.index)
 
 
-def _win_rates(scores: pd.DataFrame, suite: Suite) -> np.ndarray:
-    """For each row and benchmark, the share of other rows it beats, in percent; a tie is half a win."""
-    signs = np.array([1 if benchmark.higher_is_better else -1 for benchmark in suite.averaged])
-    ranks = (scores * signs).rank(method="average")
-    return (100 * (ranks - 1) / (ranks.count() - 1).clip(lower=1)).to_numpy()
+def scorer_of(result: Result, suite: Suite) -> str | None:
+    """Which of the suite's scorers graded the run: by the file's stamp, else its task versions, else its date."""
+    if len(suite.scorers) == 1:
+        return suite.scorer
+    for scorer in suite.scorers:
+        if result.written and result.written in scorer.stamps:
+            return scorer.name
+    for scorer in suite.scorers:
+        if any(result.versions.get(task) in versions for task, versions in scorer.versions.items()):
+            return scorer.name
+    when = result.date or result.written
+    earlier = [scorer.name for scorer in suite.scorers if when and scorer.since <= when.date()]
+    return earlier[-1] if earlier else None
+
+
+def co2_kg(result: Result, suite: Suite) -> float | None:
+    """CO₂ of the run in kg: power × hours × carbon intensity, as the suite's board reckoned it."""
+    seconds = number(result.settings.get("total_evaluation_time_seconds"))
+    if suite.carbon is None or seconds is None or seconds <= 0:
+        return None
+    return suite.carbon.kilowatts * seconds / 3600 * suite.carbon.kg_per_kwh
+
+
+def _benchmark(result: Result, benchmark: Benchmark) -> BenchmarkScore:
+    subtasks = tuple(_subtask(result, benchmark, task) for task in benchmark.tasks)
+    missing = tuple(subtask.task for subtask in subtasks if subtask.raw is None)
+    raws = [subtask.raw for subtask in subtasks if subtask.raw is not None]
+    if missing or not raws:
+        return BenchmarkScore(benchmark.key, None, None, missing, subtasks)
+    raw = _pooled(raws, benchmark)
+    if benchmark.normalise == "subtasks":
+        scores = [subtask.score for subtask in subtasks if subtask.score is not None]
+        published = sum(scores) / len(scores)
+    elif benchmark.normalise == "once" and benchmark.chance is not None:
+        published = normalised(raw, benchmark.chance, benchmark.scale)
+    else:
+        published = benchmark.scale * raw
+    return BenchmarkScore(benchmark.key, raw, published, (), subtasks)
+
+
+def _pooled(raws: list[float], benchmark: Benchmark) -> float:
+    if benchmark.pooling == "weighted":
+        items = [task.items or 0 for task in benchmark.tasks]
+        return sum(raw * n for raw, n in zip(raws, items, strict=True)) / sum(items)
+    return sum(raws) / len(raws)
+
+
+def _subtask(result: Result, benchmark: Benchmark, task: Task) -> SubtaskScore:
+    name = next((name for name in (task.name, *task.aliases) if name in result.tasks), None)
+    told = result.tasks.get(name, {}) if name else {}
+    metrics = {metric: _metric(told, metric, benchmark) for metric in benchmark.metrics}
+    n, shots = (result.samples.get(name), result.shots.get(name)) if name else (None, None)
+    values = [value for value in metrics.values() if value is not None]
+    problem = None
+    if name is None:
+        problem = "not run"
+    elif len(values) < len(metrics):
+        problem = "no " + " and ".join(metric for metric, value in metrics.items() if value is None)
+    elif shots is not None and shots != task.shots:
+        problem = f"{shots} examples, not {task.shots}"
+    elif n is not None and task.items is not None and n < task.items:
+        problem = f"only {n:,} of {task.items:,} items"
+    elif benchmark.bounds and not all(0 <= value <= 1 for value in values):
+        problem = f"{max(values, key=abs):g} is no share of right answers"
+    raw = sum(values) / len(values) if values and not problem else None
+    return SubtaskScore(
+        task=task.name,
+        title=task.title,
+        raw=raw,
+        score=None if raw is None else _subtask_score(raw, task, benchmark),
+        n=n,
+        items=task.items,
+        shots=shots,
+        chance=task.chance,
+        metrics=metrics,
+        problem=problem,
+    )
+
+
+def _subtask_score(raw: float, task: Task, benchmark: Benchmark) -> float:
+    if benchmark.normalise == "none" or task.chance is None:
+        return benchmark.scale * raw
+    return normalised(raw, task.chance, benchmark.scale)
+
+
+def _metric(told: Mapping[str, float | None], metric: str, benchmark: Benchmark) -> float | None:
+    spellings = (metric, *benchmark.spellings.get(metric, ()))
+    return next((told[name] for name in spellings if told.get(name) is not None), None)
+
+
+def _average(benchmarks: Mapping[str, BenchmarkScore], suite: Suite) -> float | None:
+    """None too for a win rate, which needs the other rows: `averages` of a frame tells it."""
+    scores = [benchmarks[benchmark.key].score for benchmark in suite.averaged]
+    known = [score for score in scores if score is not None]
+    if suite.aggregation in ("none", "win_rate") or not scores or len(known) < len(scores):
+        return None
+    weights = [benchmark.weight for benchmark in suite.averaged]
+    directions = [benchmark.higher_is_better for benchmark in suite.averaged]
+    return float(aggregate([known], suite.aggregation, weights, directions)[0])

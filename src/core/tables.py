@@ -41,6 +41,18 @@ def write_parquet(table: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
+def unpacked(data: bytes, name: str) -> bytes:
+    """What a gzip file holds. Raises BadInput where it is cut short or would unpack to more than a gigabyte."""
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            text = file.read(LARGEST + 1)
+    except (EOFError, OSError, zlib.error) as error:
+        raise BadInput(f"{name} is not a whole gzip file ({_first_line(error)}). Download it again.") from error
+    if len(text) > LARGEST:
+        raise BadInput(f"{name} would unpack to more than {LARGEST >> 30} GB; that is too much.")
+    return text
+
+
 def _read_parquet(data: bytes, name: str) -> pd.DataFrame:
     try:
         file = pq.ParquetFile(io.BytesIO(data))
@@ -54,7 +66,7 @@ def _read_parquet(data: bytes, name: str) -> pd.DataFrame:
 
 def _read_csv(data: bytes, name: str) -> pd.DataFrame:
     if data[:2] == b"\x1f\x8b":
-        data = _unpack(data, name)
+        data = unpacked(data, name)
     if b"\0" in data[:4096]:
         raise BadInput(f"{name} is neither parquet nor text; give a contents table as .parquet, .csv or .csv.gz.")
     try:
@@ -64,17 +76,6 @@ def _read_csv(data: bytes, name: str) -> pd.DataFrame:
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise BadInput(f"{name} cannot be read as csv in UTF-8 ({_first_line(error)}).") from error
     return table.loc[:, [column for column in table.columns if not str(column).startswith("Unnamed: ")]]
-
-
-def _unpack(data: bytes, name: str) -> bytes:
-    try:
-        with gzip.open(io.BytesIO(data)) as file:
-            text = file.read(LARGEST + 1)
-    except (EOFError, OSError, zlib.error) as error:
-        raise BadInput(f"{name} is not a whole gzip file ({_first_line(error)}). Download it again.") from error
-    if len(text) > LARGEST:
-        raise BadInput(f"{name} would unpack to more than {LARGEST >> 30} GB; that is no leaderboard table.")
-    return text
 
 
 def _first_line(error: Exception) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,8 +19,8 @@ Pooling = Literal["mean", "weighted", "mean_of_metrics"]
 """How subtasks become one raw value: plain mean, mean weighted by items, or the plain mean over several metrics."""
 Normalise = Literal["none", "subtasks", "once"]
 """Where chance is taken off: nowhere, in each subtask before the mean, or once from the pooled value."""
-Aggregation = Literal["mean", "distance_to_optimum", "win_rate", "none"]
-"""How the scores of a row become its average; "none" for boards whose columns must not be added up."""
+Aggregation = Literal["mean", "win_rate", "z_mean", "geometric", "median", "distance", "none"]
+"""How a row's scores become its average, by `src.core.statistics.aggregate`; "none" where columns must not be added."""
 Kind = Literal["scores", "votes"]
 
 FOLDER = Path(__file__).parent
@@ -75,6 +75,7 @@ class Scorer:
     name: str
     since: date
     versions: Mapping[str, frozenset[float]]  # task → the harness's versions of it that grade this way
+    stamps: frozenset[datetime]  # result files of these times were patched by it, whatever else they say
     help: str
 
 
@@ -96,7 +97,6 @@ class Suite:
     kind: Kind
     help: str
     aggregation: Aggregation
-    optimum: float  # of "distance_to_optimum"
     benchmarks: tuple[Benchmark, ...]
     scorers: tuple[Scorer, ...]  # oldest first
     carbon: Carbon | None
@@ -155,7 +155,6 @@ def parse(data: Mapping[str, Any]) -> Suite:
         kind=_one_of(Kind, data.get("kind", "scores")),
         help=data.get("help", ""),
         aggregation=_one_of(Aggregation, data.get("aggregation", "mean")),
-        optimum=float(data.get("optimum", 100)),
         benchmarks=tuple(_benchmark(each) for each in data["benchmark"]),
         scorers=tuple(_scorer(each) for each in data.get("scorer", [{"name": f"{data['name']}-1"}])),
         carbon=Carbon(**data["carbon"]) if "carbon" in data else None,
@@ -213,6 +212,7 @@ def _scorer(data: Mapping[str, Any]) -> Scorer:
         name=data["name"],
         since=data.get("since", date.min),
         versions={task: frozenset(map(float, versions)) for task, versions in data.get("versions", {}).items()},
+        stamps=frozenset(stamp.replace(tzinfo=UTC) for stamp in data.get("stamps", ())),
         help=data.get("help", ""),
     )
 
@@ -223,10 +223,12 @@ def _check(suite: Suite) -> None:
         raise BadInput(f"{suite.name}: two benchmarks share a key ({', '.join(keys)}).")
     directions = {benchmark.higher_is_better for benchmark in suite.averaged}
     units = {benchmark.unit for benchmark in suite.averaged}
-    if suite.aggregation in ("mean", "distance_to_optimum") and (len(directions) > 1 or len(units) > 1):
+    if suite.aggregation not in ("win_rate", "z_mean", "none") and (
+        len(units) > 1 or (len(directions) > 1 and suite.aggregation != "distance")
+    ):
         raise BadInput(
             f"{suite.name}: '{suite.aggregation}' would add up columns of different directions or units; "
-            "give the others weight = 0, or use aggregation = 'win_rate' or 'none'."
+            "give the others weight = 0, or use aggregation = 'win_rate', 'z_mean' or 'none'."
         )
     for benchmark in suite.benchmarks:
         if benchmark.tasks and len(benchmark.metrics) != 1 and benchmark.pooling != "mean_of_metrics":
