@@ -89,6 +89,11 @@ class Board:
         return tuple(name for name in suites.names() if name in self._state.snapshots) or (suites.DEFAULT,)
 
     @property
+    def shown(self) -> Store:
+        """The store that the rows on screen came from: while the sample is shown, that is not `store`."""
+        return self.sample if self.sample and self._state.source == "sample" else self.store
+
+    @property
     def state(self) -> State:
         """All suites at one moment."""
         return self._state

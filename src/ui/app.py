@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 
 from src.board.snapshot import Board
 from src.settings import ROOT, Settings
-from src.ui import about, explore, leaderboard, model, shell
+from src.ui import about, compare, explore, leaderboard, model, shell
 from src.ui.document import Documents
 from src.ui.page import Page
 from src.ui.routes import routes
@@ -18,6 +18,7 @@ PAGES: tuple[Page, ...] = (
     leaderboard.PAGE,
     model.PAGE,
     explore.PAGE,
+    compare.PAGE,
     about.PAGE,
 )
 """Every page, in the order of the top bar. A new one is its file and its line here; the first is the board's front."""

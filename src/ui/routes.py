@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from src.board.freshness import freshness
 from src.board.snapshot import Board
 from src.settings import Settings
-from src.ui import assets, explore, shell, table
+from src.ui import assets, compare, explore, shell, table
 
 Router = Callable[[Board, Settings], list[BaseRoute]]
 
@@ -39,6 +39,7 @@ def status(board: Board, settings: Settings) -> list[BaseRoute]:
 ROUTERS: tuple[Router, ...] = (
     status,
     explore.routes,
+    compare.routes,
     lambda board, settings: table.routes(board),
     lambda board, settings: assets.routes(),
 )
