@@ -86,8 +86,8 @@ def macro(strata: Sequence[Stratum], level: float = 0.95) -> Estimate:
     """Plain mean of normalised subtasks (BBH, MuSR): Var = (1/k²) Σ a_s² v_s, a_s = 100/(1 − chance)."""
     k = len(strata)
     unclipped = [s.scale * (s.mean - s.chance) for s in strata]
-    variance = sum(s.scale**2 * standard_error(s.scores, s.clusters) ** 2 for s in strata) / k**2
-    return _estimate(sum(max(0, u) for u in unclipped) / k, sum(unclipped) / k, variance**0.5, _count(strata), level)
+    se = macro_se([(s.scores, s.scale, s.clusters) for s in strata])
+    return _estimate(sum(max(0, u) for u in unclipped) / k, sum(unclipped) / k, se, _count(strata), level)
 
 
 def pooled(strata: Sequence[Stratum], level: float = 0.95) -> Estimate:
@@ -103,10 +103,8 @@ def pooled(strata: Sequence[Stratum], level: float = 0.95) -> Estimate:
     n, mean = len(scores), float(scores.mean())
     unclipped = scale * (mean - chance)
     clusters = _common_clusters(strata)
-    if clusters is not None:
-        return _estimate(max(0, unclipped), unclipped, scale * standard_error(scores, clusters), n, level)
-    se = scale * sum((len(s.scores) / n * standard_error(s.scores)) ** 2 for s in strata) ** 0.5
-    if len(strata) == 1 and is_binary(scores):
+    se = scale * (pooled_se([s.scores for s in strata]) if clusters is None else standard_error(scores, clusters))
+    if clusters is None and len(strata) == 1 and is_binary(scores):
         bounds = wilson(scores.sum(), n, level)
         interval = Interval(scale * (bounds.low - chance), scale * (bounds.high - chance), "Wilson", level)
         return Estimate(max(0.0, unclipped), unclipped, se, interval, n)
@@ -141,26 +139,38 @@ def average(estimates: Sequence[Estimate], weights: ArrayLike | None = None, lev
 
 
 def standard_error(scores: ArrayLike, clusters: ArrayLike | None = None) -> float:
-    """SE of a mean of item scores, never 0.
+    """SE of a mean of item scores, never 0: kept above `least_se` of the number of independent items.
 
     Var = Σ(x − x̄)²/(n(n−1)); with clusters G/(G−1) Σ_g (Σ_{i∈g} (x_i − x̄))²/n² (Miller 2024, eq. 4, with the usual
-    small-sample factor). Kept above `least_se` of the number of independent items.
+    small-sample factor).
     """
-    x = np.asarray(scores, float)
-    n, off = len(x), np.asarray(scores, float) - np.mean(x)
-    if clusters is None:
-        return max(float(np.sqrt(off @ off / (n * (n - 1)))), least_se(n))
-    totals = np.bincount(np.unique(np.asarray(clusters), return_inverse=True)[1], weights=off)
-    groups = len(totals)
-    if groups < 2:
-        raise BadInput("All items share one cluster; nothing tells how they would vary.")
-    return max(float(np.sqrt(groups / (groups - 1) * (totals @ totals)) / n), least_se(groups))
+    variance, independent = _variance(np.asarray(scores, float), clusters)
+    return max(variance**0.5, least_se(independent))
 
 
-def least_se(items: ArrayLike, level: float = 0.95) -> float:
-    """The smallest SE that n items allow: z/(n + z²), whose interval at 0 % ends where Wilson's does, z²/(n + z²)."""
-    z = z_value(level)
-    return z / (np.asarray(items, float) + z**2)  # type: ignore[return-value]
+def macro_se(parts: Sequence[tuple[Array, float, NDArray | None]]) -> float:
+    """SE in points of (1/k) Σ a_s x̄_s over parts (scores, points a full item is worth, clusters), never 0."""
+    variance = floor = 0.0
+    for scores, scale, clusters in parts:
+        v, independent = _variance(scores, clusters)
+        variance += scale**2 * v
+        floor += scale**2 / independent
+    mean_scale = sum(scale for _, scale, _ in parts) / len(parts)
+    effective = (mean_scale * len(parts)) ** 2 / floor
+    return max(variance**0.5 / len(parts), mean_scale * least_se(effective))
+
+
+def pooled_se(parts: Sequence[Array]) -> float:
+    """SE of the mean over all items of fixed strata, √(Σ (n_s/N)² v_s), never 0."""
+    n = sum(len(scores) for scores in parts)
+    variance = sum((len(scores) / n) ** 2 * _variance(scores, None)[0] for scores in parts)
+    return max(variance**0.5, least_se(n))
+
+
+def least_se(items: float) -> float:
+    """The smallest SE that n items allow: z/(n + z²), whose interval at 0 % ends where Wilson's does."""
+    z = z_value(0.95)
+    return z / (items + z**2)
 
 
 def wilson(successes: float, items: float, level: float = 0.95) -> Interval:
@@ -191,6 +201,18 @@ def normal_interval(value: float, se: float, level: float = 0.95) -> Interval:
 def is_binary(scores: Array) -> bool:
     """True where every score is right or wrong, nothing between."""
     return bool(np.all((scores == 0) | (scores == 1)))
+
+
+def _variance(x: Array, clusters: ArrayLike | None) -> tuple[float, int]:
+    """Variance of the mean of x, and the number of independent items behind it."""
+    n, off = len(x), x - x.mean()
+    if clusters is None:
+        return float(off @ off / (n * (n - 1))), n
+    totals = np.bincount(np.unique(np.asarray(clusters), return_inverse=True)[1], weights=off)
+    groups = len(totals)
+    if groups < 2:
+        raise BadInput("All items share one cluster; nothing tells how they would vary.")
+    return float(groups / (groups - 1) * (totals @ totals) / n**2), groups
 
 
 def _estimate(score: float, unclipped: float, se: float, items: int, level: float) -> Estimate:

@@ -15,7 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom, norm
 
 from src.core.errors import BadInput
-from src.core.statistics.intervals import Array, Interval, is_binary, normal_interval, standard_error
+from src.core.statistics.intervals import (
+    Array,
+    Interval,
+    is_binary,
+    macro_se,
+    normal_interval,
+    pooled_se,
+    standard_error,
+)
 
 MOST_UNMATCHED = 0.01  # share of questions that one of two models never saw
 DETECTABLE = 2.8  # z(0.975) + z(0.8): a difference this many SE wide is found four times out of five
@@ -112,7 +120,7 @@ def macro_difference(strata: Sequence[PairedStratum], level: float = 0.95, unmat
     """Difference of plain means of subtasks: (1/k) Σ a_s d̄_s, Var = (1/k²) Σ a_s² Var(d̄_s)."""
     k = len(strata)
     value = sum(s.scale * float(np.mean(s.a - s.b)) for s in strata) / k
-    se = sum((s.scale * standard_error(s.a - s.b, s.clusters)) ** 2 for s in strata) ** 0.5 / k
+    se = macro_se([(s.a - s.b, s.scale, s.clusters) for s in strata])
     return _difference(strata, value, se, level, unmatched, is_pooled=False)
 
 
@@ -127,7 +135,7 @@ def pooled_difference(strata: Sequence[PairedStratum], level: float = 0.95, unma
         raise BadInput("Subtasks pooled into one score must share one chance level.")
     d = np.concatenate([s.a - s.b for s in strata])
     if all(s.clusters is None for s in strata):
-        se = sum((len(s.a) / len(d) * standard_error(s.a - s.b)) ** 2 for s in strata) ** 0.5
+        se = pooled_se([s.a - s.b for s in strata])
     else:
         se = standard_error(d, np.concatenate([np.asarray(s.clusters) for s in strata]))
     return _difference(strata, scale * float(d.mean()), scale * se, level, unmatched, is_pooled=True)

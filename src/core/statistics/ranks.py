@@ -38,31 +38,31 @@ class RankIntervals:
 
 
 def rank_intervals(
-    scores: ArrayLike, se: ArrayLike, level: float = 0.95, *, rng: np.random.Generator | None = None
+    scores: ArrayLike, se: ArrayLike, level: float = 0.95, *, critical: ArrayLike | None = None
 ) -> RankIntervals:
     """L = 1 + #{k: θ_k − θ_j > z·s_jk}, U = p − #{k: θ_j − θ_k > z·s_jk}, with s_jk = √(s_j² + s_k²).
 
-    scores, se: (p,), any unit, higher is better. Without `rng` each model's own range holds with probability `level`
-    (what one row promises); with it, all ranges hold at once, and z is simulated. Scores count as independent, which
-    errs on the wide side for models that answered the same items (`rank_intervals_from_covariance` takes that in).
-    Sorted windows instead of all p² pairs: about p·48 binary searches plus the pairs too close to call by them.
+    scores, se: (p,), any unit, higher is better. critical: z, one or (p,); by default `critical_values`, with which
+    each model's own range holds with probability `level`, as one row promises. With `simultaneous_critical_value` all
+    ranges hold at once. Scores count as independent, which errs on the wide side for models that answered the same
+    items (`rank_intervals_from_covariance` takes that in). Sorted windows instead of all p² pairs.
     """
     theta, s = np.asarray(scores, float), np.asarray(se, float)
     if theta.shape != s.shape or theta.ndim != 1:
         raise BadInput(f"{theta.shape} scores came with {s.shape} standard errors.")
     known = ~np.isnan(theta) & ~np.isnan(s)
-    rank, low, high, critical = (np.full(len(theta), np.nan) for _ in range(4))
+    rank, low, high, used = (np.full(len(theta), np.nan) for _ in range(4))
     rank[~np.isnan(theta)] = competition_rank(theta[~np.isnan(theta)])
     if known.any():
         theta, s = theta[known], s[known]
         if np.any(s <= 0):
             raise BadInput("A standard error of 0 claims certainty; no benchmark gives that.")
-        z = critical_values(s, level) if rng is None else np.full(len(s), simultaneous_critical_value(s, level, rng))
+        z = critical_values(s, level) if critical is None else np.broadcast_to(critical, known.shape)[known]
         unknown = np.count_nonzero(~np.isnan(rank)) - len(theta)  # scores without SE could stand anywhere
         low[known] = 1 + _count_beyond(theta, s, z)
         high[known] = len(theta) + unknown - _count_beyond(-theta, s, z)
-        critical[known] = z
-    return RankIntervals(rank, low, high, critical)
+        used[known] = z
+    return RankIntervals(rank, low, high, used)
 
 
 def rank_intervals_from_covariance(
@@ -126,24 +126,22 @@ def critical_values(se: ArrayLike, level: float = 0.95) -> Array:
 
 
 def simultaneous_critical_value(
-    se: ArrayLike, level: float = 0.95, rng: np.random.Generator | None = None, draws: int = 2000
+    se: ArrayLike, level: float = 0.95, *, rng: np.random.Generator, draws: int = 4000
 ) -> float:
-    """The `level` quantile of max_jk |Z_j − Z_k|/s_jk, simulated: all ranges hold at once.
+    """The `level` quantile of max_jk |Z_j − Z_k|/s_jk, simulated: with it all ranges hold at once.
 
-    The largest studentised difference lies between the extremes of SE classes, so a draw costs p + 48² steps. Classes
-    of unequal SE count with their smallest, so that z errs on the wide side.
+    The largest studentised difference lies between extremes of SE classes, so a draw costs p + 48² steps. Classes of
+    unequal SE count with their smallest, so that z errs on the wide side.
     """
-    rng = rng or np.random.default_rng(0)
     s = np.sort(np.asarray(se, float))
     starts = np.unique(np.linspace(0, len(s), min(GROUPS, len(s)) + 1).astype(int)[:-1])
-    least = s[starts]
-    joint = np.sqrt(least[:, None] ** 2 + least[None, :] ** 2)
-    largest = np.empty(draws)
-    for i in range(draws):
-        noise = rng.standard_normal(len(s)) * s
-        top, bottom = np.maximum.reduceat(noise, starts), np.minimum.reduceat(noise, starts)
-        largest[i] = np.max((top[:, None] - bottom[None, :]) / joint)
-    return float(np.quantile(largest, level))
+    joint = np.hypot(s[starts][:, None], s[starts][None, :])
+    largest = []
+    for batch in np.array_split(np.arange(draws), 1 + draws * max(len(s), joint.size) // PAIRS_AT_ONCE):
+        noise = rng.standard_normal((len(batch), len(s))) * s
+        top, bottom = (extreme.reduceat(noise, starts, axis=1) for extreme in (np.maximum, np.minimum))
+        largest.append(np.max((top[:, :, None] - bottom[:, None, :]) / joint, axis=(1, 2)))
+    return float(np.quantile(np.concatenate(largest), level))
 
 
 def _se_classes(s: Array) -> tuple[Array, Array, NDArray[np.intp]]:

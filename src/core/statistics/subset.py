@@ -40,7 +40,7 @@ class ItemModel:
 
 @dataclass(frozen=True)
 class SubsetEstimate:
-    """A share of right answers, 0..1, estimated from `asked` of `items` questions: never to be ranked as if measured."""
+    """A share of right answers, 0..1, estimated from `asked` of `items` questions; never ranked as if measured."""
 
     value: float
     se: float
@@ -80,8 +80,11 @@ def ability_of(model: ItemModel, rows: NDArray[np.intp], scores: Array) -> Array
     """Most likely ability a posteriori of a model that scored `scores` on the items `rows`."""
     ability = np.zeros((1, model.slopes.shape[1]))
     penalty = np.ones(model.slopes.shape[1])
-    for _ in range(25):
+    for _ in range(50):
+        before = ability
         ability = _newton(ability, model.slopes[rows], scores[None, :], penalty, offset=model.intercepts[rows])
+        if np.max(np.abs(ability - before)) < 1e-8:
+            break
     return ability[0]
 
 

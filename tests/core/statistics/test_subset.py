@@ -1,0 +1,87 @@
+"""Estimates from 100 questions: unbiased whatever the model, honest about their error, better than the plain mean."""
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from src.core.errors import BadInput
+from src.core.statistics.subset import (
+    ItemModel,
+    ability_of,
+    choose_subset,
+    difficulty_strata,
+    estimate,
+    fit_item_model,
+)
+
+
+@pytest.fixture(scope="module")
+def world():
+    """600 models' answers to 800 questions, by the law the item model assumes."""
+    rng = np.random.default_rng(0)
+    slopes, intercepts = np.abs(rng.normal(1.2, 0.5, (800, 2))) * [1, 0.4], rng.normal(0, 1.5, 800)
+    chance_right = expit(rng.normal(size=(600, 2)) @ slopes.T + intercepts)
+    return (rng.random((600, 800)) < chance_right).astype(float), chance_right
+
+
+def test_item_model_recovers_the_probabilities_it_never_saw(world):
+    correct, chance_right = world
+    model = fit_item_model(correct[:450])
+    newcomer = ability_of(model, np.arange(800), correct[500])
+    assert np.corrcoef(model.probability(newcomer), chance_right[500])[0, 1] > 0.95
+
+
+def test_estimate_is_unbiased_and_its_interval_holds_even_for_a_model_unlike_any_reference(world):
+    rng = np.random.default_rng(1)
+    model = fit_item_model(world[0][:450])
+    strata = difficulty_strata(model)
+    contrary = (rng.random(800) < model.probability(np.array([-1.5, 0.5]))[::-1]).astype(float)
+    results = []
+    for _ in range(200):
+        asked = choose_subset(strata, 100, rng)
+        results.append(estimate(model, asked, contrary[asked], strata, rng=rng, splits=1))
+    values = np.array([r.value for r in results])
+    assert values.mean() == pytest.approx(contrary.mean(), abs=3 * values.std() / np.sqrt(200))
+    assert np.mean([contrary.mean() in r.interval for r in results]) > 0.9
+
+
+def test_estimate_beats_the_plain_mean_of_a_random_subset(world):
+    rng = np.random.default_rng(2)
+    correct = world[0]
+    model = fit_item_model(correct[:450])
+    strata = difficulty_strata(model)
+    helped, plain = [], []
+    for row in correct[450:550]:
+        asked, unaided = choose_subset(strata, 100, rng), rng.choice(800, 100, replace=False)
+        helped.append(estimate(model, asked, row[asked], strata, rng=rng, splits=2).value - row.mean())
+        plain.append(row[unaided].mean() - row.mean())
+    assert np.std(helped) < 0.85 * np.std(plain)
+
+
+def test_asking_everything_leaves_no_error(world):
+    correct = world[0]
+    model = fit_item_model(correct[:450])
+    found = estimate(model, np.arange(800), correct[500], difficulty_strata(model), rng=np.random.default_rng(3))
+    assert found.value == pytest.approx(correct[500].mean())
+    assert found.se == pytest.approx(0)
+
+
+def test_subset_takes_from_every_stratum_in_proportion():
+    strata = np.repeat(["a", "b", "c"], [600, 395, 5])
+    asked = choose_subset(strata, 100, np.random.default_rng(4))
+    assert len(asked) == len(set(asked.tolist())) == 100
+    assert dict(zip(*np.unique(strata[asked], return_counts=True), strict=True)) == {"a": 59, "b": 39, "c": 2}
+
+
+def test_the_label_says_estimated():
+    model = ItemModel(np.ones((20, 2)), np.zeros(20), 400)
+    found = estimate(model, np.arange(10), np.ones(10), np.zeros(20), rng=np.random.default_rng(5))
+    assert (found.label, found.asked, found.items) == ("estimated", 10, 20)
+    assert found.se > 0
+
+
+def test_too_few_reference_models_are_refused(world):
+    with pytest.raises(BadInput, match="at least 400 reference models; there are 399"):
+        fit_item_model(world[0][:399])
+    with pytest.raises(BadInput, match="cannot hold two"):
+        choose_subset(np.arange(80), 100, np.random.default_rng(6))
