@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-import numpy as np
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -23,6 +22,7 @@ from src.settings import Settings
 from src.ui import assets
 from src.ui.html import h, join
 from src.ui.page import Page, View, Visit
+from src.ui.samples import graded, verbatim
 
 FIND = "compare/find.json"
 QUESTIONS = "compare/questions"
@@ -279,9 +279,9 @@ def _disagreements(found: Sequence[Disagreement], rows: Sequence[Mapping[str, An
         sides = [
             h(
                 "div",
-                {"data-right": bool(sample.score and sample.score >= 0.5)},
+                {"data-right": graded(sample.score)[1]},
                 h("dt", {}, _name(row)),
-                h("dd", {}, _folded(sample.answer), h("small", {}, _graded(sample.score))),
+                h("dd", {}, _folded(sample.answer), h("small", {}, graded(sample.score)[0])),
             )
             for row, sample in zip(rows, (each.first, each.second), strict=True)
         ]
@@ -300,18 +300,9 @@ def _disagreements(found: Sequence[Disagreement], rows: Sequence[Mapping[str, An
 
 
 def _folded(text: str | None) -> Markup:
-    if not text:
-        return h("em", {}, "not shown" if text is None else "empty")
-    if len(text) <= LONGEST:
-        return h("span", {"class": "lb-verbatim"}, text)
-    rest = h("details", {}, h("summary", {}, "all of it"), h("span", {"class": "lb-verbatim"}, text))
-    return join(h("span", {"class": "lb-verbatim"}, text[:LONGEST] + " …"), rest)
-
-
-def _graded(score: float | None) -> str:
-    if score is None or np.isnan(score):
-        return "no score"
-    return {0.0: "wrong", 1.0: "right"}.get(score, f"{score:.2f}")
+    if not text or len(text) <= LONGEST:
+        return verbatim(text)
+    return join(verbatim(text[:LONGEST] + " …"), h("details", {}, h("summary", {}, "all of it"), verbatim(text)))
 
 
 def _name(row: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from src.board.freshness import freshness
 from src.board.snapshot import Board
 from src.settings import Settings
-from src.ui import assets, compare, explore, shell, table
+from src.ui import assets, compare, explore, samples, shell, table
 
 Router = Callable[[Board, Settings], list[BaseRoute]]
 
@@ -40,6 +40,7 @@ ROUTERS: tuple[Router, ...] = (
     status,
     explore.routes,
     compare.routes,
+    samples.routes,
     lambda board, settings: table.routes(board),
     lambda board, settings: assets.routes(),
 )
