@@ -24,16 +24,19 @@ def world():
     return (rng.random((600, 800)) < chance_right).astype(float), chance_right
 
 
-def test_item_model_recovers_the_probabilities_it_never_saw(world):
+@pytest.fixture(scope="module")
+def model(world):
+    return fit_item_model(world[0][:450])
+
+
+def test_item_model_recovers_the_probabilities_it_never_saw(world, model):
     correct, chance_right = world
-    model = fit_item_model(correct[:450])
     newcomer = ability_of(model, np.arange(800), correct[500])
     assert np.corrcoef(model.probability(newcomer), chance_right[500])[0, 1] > 0.95
 
 
-def test_estimate_is_unbiased_and_its_interval_holds_even_for_a_model_unlike_any_reference(world):
+def test_estimate_is_unbiased_and_its_interval_holds_even_for_a_model_unlike_any_reference(model):
     rng = np.random.default_rng(1)
-    model = fit_item_model(world[0][:450])
     strata = difficulty_strata(model)
     contrary = (rng.random(800) < model.probability(np.array([-1.5, 0.5]))[::-1]).astype(float)
     results = []
@@ -45,10 +48,9 @@ def test_estimate_is_unbiased_and_its_interval_holds_even_for_a_model_unlike_any
     assert np.mean([contrary.mean() in r.interval for r in results]) > 0.9
 
 
-def test_estimate_beats_the_plain_mean_of_a_random_subset(world):
+def test_estimate_beats_the_plain_mean_of_a_random_subset(world, model):
     rng = np.random.default_rng(2)
     correct = world[0]
-    model = fit_item_model(correct[:450])
     strata = difficulty_strata(model)
     helped, plain = [], []
     for row in correct[450:550]:
@@ -58,9 +60,8 @@ def test_estimate_beats_the_plain_mean_of_a_random_subset(world):
     assert np.std(helped) < 0.85 * np.std(plain)
 
 
-def test_asking_everything_leaves_no_error(world):
+def test_asking_everything_leaves_no_error(world, model):
     correct = world[0]
-    model = fit_item_model(correct[:450])
     found = estimate(model, np.arange(800), correct[500], difficulty_strata(model), rng=np.random.default_rng(3))
     assert found.value == pytest.approx(correct[500].mean())
     assert found.se == pytest.approx(0)
