@@ -45,3 +45,14 @@ def free_bytes(device: torch.device) -> int:
     import psutil
 
     return int(psutil.virtual_memory().available)
+
+
+def rows(model: Any, device: torch.device, longest: int, most: int = 64) -> int:
+    """How many texts of up to `longest` tokens may be generated at once, from the memory their pasts take."""
+    text = model.config.get_text_config(decoder=True)
+    heads = int(getattr(text, "num_attention_heads", None) or 32)
+    kept = int(getattr(text, "num_key_value_heads", None) or heads)
+    head = int(getattr(text, "head_dim", None) or int(text.hidden_size) // heads)
+    size = torch.empty(0, dtype=model.dtype).element_size()
+    past = 2 * int(text.num_hidden_layers) * kept * head * size * longest * 2  # twice while it is concatenated
+    return max(1, min(most, int(free_bytes(device) * SHARE / past)))

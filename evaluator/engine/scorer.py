@@ -32,7 +32,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class _Batch:
+class Batch:
     """One forward: `tokens` and `positions` are [rows, length]; `asked` are (place in the flat batch, query, offset)."""
 
     tokens: np.ndarray
@@ -75,7 +75,7 @@ class Scorer:
         return _Run(self, queries, known or [False] * len(queries), finished).run()
 
     @torch.no_grad()
-    def forward(self, batch: _Batch, chain: Chain, cache: Any) -> torch.Tensor:
+    def forward(self, batch: Batch, chain: Chain, cache: Any) -> torch.Tensor:
         """Logits at the places asked for, one row each: [distinct places, vocabulary]."""
         places = torch.tensor(sorted({place for place, _, _ in batch.asked}) or [batch.tokens.size - 1])
         depth = torch.from_numpy(batch.positions).to(self._device)
@@ -91,6 +91,18 @@ class Scorer:
         self.work.tokens += batch.tokens.size
         self.work.scored += len(places)
         return logits[0] if narrowed() else logits.flatten(0, 1)[places.to(logits.device)]
+
+    @torch.no_grad()
+    def decode(self, tokens: torch.Tensor, positions: torch.Tensor, seen: torch.Tensor, cache: Any) -> torch.Tensor:
+        """Logits after one more token a row: `tokens`, `positions` [rows, 1], `seen` [rows, width] → [rows, vocabulary]."""
+        arguments: dict[str, Any] = {"attention_mask": seen.to(self._device), "past_key_values": cache, "use_cache": True}
+        if self._takes_positions:
+            arguments["position_ids"] = positions.to(self._device)
+        with self._precision():
+            logits = self.model(tokens.to(self._device), **arguments).logits[:, -1]
+        self.work.forwards += 1
+        self.work.tokens += tokens.numel()
+        return logits
 
     def _precision(self) -> Any:
         enabled = self._autocast is not None
@@ -174,19 +186,19 @@ class _Run:
             else:
                 self._take(part)
 
-    def _batch(self, step: Step) -> _Batch:
+    def _batch(self, step: Step) -> Batch:
         if isinstance(step, Extend):
             tokens = self.trie.sequences[step.first][step.start : step.stop]
             scored = self._asked(range(step.first, step.last), step.start, step.stop)
             asked = [(depth - step.start, q, offset) for depth, q, offset in scored]
-            return _Batch(tokens[None].astype(np.int64), np.arange(step.start, step.stop)[None], asked)
+            return Batch(tokens[None].astype(np.int64), np.arange(step.start, step.stop)[None], asked)
         if isinstance(step, Pack):
             layout = lay_out(self.trie, step)
             asked = [
                 (layout.node(self.trie.where[q], depth), q, offset)
                 for depth, q, offset in self._asked(range(step.first, step.last), step.start, None)
             ]
-            return _Batch(layout.tokens[None].astype(np.int64), layout.depth[None], asked, layout.end)
+            return Batch(layout.tokens[None].astype(np.int64), layout.depth[None], asked, layout.end)
         length = int(self.trie.lengths[list(step.members)].max()) - step.start
         tokens = np.zeros((len(step.members), length), dtype=np.int64)  # padded on the right: a causal model never sees it
         asked = []
@@ -195,7 +207,7 @@ class _Run:
             for depth, q, offset in self._asked((i,), step.start, None):
                 asked.append((row * length + depth - step.start, q, offset))
         positions = np.broadcast_to(np.arange(step.start, step.start + length), tokens.shape).copy()
-        return _Batch(tokens, positions, asked)
+        return Batch(tokens, positions, asked)
 
     def _asked(
         self, sequences: Sequence[int], start: int, stop: int | None
@@ -211,7 +223,7 @@ class _Run:
                 for depth in range(max(first, start), length if stop is None else min(length, stop)):
                     yield depth, q, depth - first
 
-    def _record(self, batch: _Batch, logits: torch.Tensor) -> None:
+    def _record(self, batch: Batch, logits: torch.Tensor) -> None:
         """Read the targets off the logits; float32 softmax, a few rows at a time, as a vocabulary can be large."""
         if not batch.asked:
             return

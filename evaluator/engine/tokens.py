@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,16 @@ CUT = re.compile(r"(?<=[A-Za-z0-9])(?=\n)")
 SPANS_A_CUT = re.compile(r"[A-Za-z0-9](\n|Ċ|<0x0A>)")  # byte-level and sentencepiece vocabularies spell a line break so
 BEFORE = "a"  # stands before a piece while it is encoded, so that tokenizers that add a space to every text do not
 PROBES = 12
+
+
+@dataclass(frozen=True)
+class _Context:
+    """A context before and after its last cut, its tokens, and how many of them stand before the cut."""
+
+    head: str
+    tail: str
+    split: int
+    tokens: Tokens
 
 
 class Encoder:
@@ -41,51 +52,55 @@ class Encoder:
         if self.cuts and not self._holds(pairs):
             log.info("this tokenizer does not take texts in pieces: encoding each whole")
             self.cuts, self._known = False, {}
-        self._learn([part for context, continuation in pairs for part in self._parts(context, continuation)])
-        contexts: dict[str, Tokens] = {}
-        return [self._query(context, continuation, contexts, max_length) for context, continuation in pairs]
+        moved = [move_spaces(*pair) if pair[0] else pair for pair in pairs]
+        halves = {context: self._split(context) for context in dict.fromkeys(context for context, _ in moved)}
+        pieces = [piece for head, tail in halves.values() for piece in self._both(head, tail)]
+        ends = dict.fromkeys((*halves[context], continuation, bool(context)) for context, continuation in moved)
+        for head, tail, continuation, starts in ends:
+            pieces += self._pieces(tail + continuation, starts and not head)
+        self._learn(pieces)
+        contexts = {context: self._context(*half) for context, half in halves.items() if context}
+        return [
+            self._follow(contexts[context], continuation, max_length)
+            if context
+            else self._alone(continuation, max_length)
+            for context, continuation in moved
+        ]
 
-    def _query(self, context: str, continuation: str, contexts: dict[str, Tokens], max_length: int) -> Query:
-        if not context:
-            alone = self._encode(continuation, starts=False)
-            prefix = np.array([self._lm.prefix_token_id], dtype=np.int32)
-            before, targets = (prefix, alone) if alone[0] != prefix[0] else (alone[:1], alone[1:])
-            tokens = np.concatenate([before, targets[:-1]])
+    def _context(self, head: str, tail: str) -> _Context:
+        before = self._encode(head) if head else np.zeros(0, dtype=np.int32)
+        after = self._encode(tail, starts=not head)
+        return _Context(head, tail, len(before), np.concatenate([before, after]))
+
+    def _follow(self, context: _Context, continuation: str, max_length: int) -> Query:
+        """A continuation behind a context: its tokens are what the whole text has beyond the context's count."""
+        whole = self._encode(context.tail + continuation, starts=not context.head)
+        own = len(context.tokens) - context.split  # the context's tokens behind its last cut
+        targets = whole[own:]
+        if len(targets) == 1 and np.array_equal(whole[:own], context.tokens[context.split :]):
+            tokens = context.tokens  # continuations of one token share the context's array
         else:
-            context, continuation = move_spaces(context, continuation)
-            if context not in contexts:
-                contexts[context] = self._encode(context)
-            before = contexts[context]
-            head, tail = self._split(context)
-            whole_tail = self._encode(tail + continuation, starts=not head)
-            head_length = len(before) - len(self._encode(tail, starts=not head))
-            targets = whole_tail[len(before) - head_length :]
-            inside = whole_tail[: len(before) - head_length]
-            if len(targets) == 1 and np.array_equal(inside, before[head_length:]):
-                tokens = before  # many continuations of one token share the context's array
-            else:
-                tokens = np.concatenate([before[:head_length], whole_tail[:-1]])
-        if not 0 < len(targets) <= max_length:
-            raise ValueError(f"A continuation has {len(targets)} tokens; this model scores 1 to {max_length}: {continuation!r:.80}")
-        return Query(tokens[-max_length:], targets)
+            tokens = np.concatenate([context.tokens[: context.split], whole[:-1]])
+        return _query(tokens, targets, continuation, max_length)
 
-    def _parts(self, context: str, continuation: str) -> list[tuple[bool, str]]:
-        """The pieces that a pair's texts consist of."""
-        if not context:
-            return [(False, continuation)]
-        context, continuation = move_spaces(context, continuation)
-        head, tail = self._split(context)
-        both = [*self._pieces(tail + continuation, not head), *self._pieces(tail, not head)]
-        return both + (self._pieces(head, True) if head else [])
+    def _alone(self, continuation: str, max_length: int) -> Query:
+        """A continuation of nothing: behind the prefix token, unless it starts with that."""
+        whole = self._encode(continuation, starts=False)
+        prefix = self._lm.prefix_token_id
+        before, targets = (whole[:1], whole[1:]) if whole[0] == prefix else (np.array([prefix], dtype=np.int32), whole)
+        return _query(np.concatenate([before, targets[:-1]]), targets, continuation, max_length)
+
+    def _both(self, head: str, tail: str) -> list[tuple[bool, str]]:
+        return [*(self._pieces(head, True) if head else []), *(self._pieces(tail, not head) if head + tail else [])]
 
     def _split(self, text: str) -> tuple[str, str]:
         """A text before and after its last cut; appending to it changes the tokens of the second part alone."""
         if not self.cuts:
             return "", text
-        at = 0
-        for at in (match.start() for match in CUT.finditer(text)):  # noqa: B007
-            pass
-        return text[:at], text[at:]
+        at = text.rfind("\n")
+        while at > 0 and not CUT.match(text, at):
+            at = text.rfind("\n", 0, at)
+        return (text[:at], text[at:]) if at > 0 else ("", text)
 
     def _pieces(self, text: str, starts: bool) -> list[tuple[bool, str]]:
         pieces = CUT.split(text) if self.cuts else [text]
@@ -99,6 +114,8 @@ class Encoder:
     def _learn(self, pieces: Sequence[tuple[bool, str]]) -> None:
         """Encode the pieces not met before: one batched call for those that start a text, one for the others."""
         fresh = [piece for piece in dict.fromkeys(pieces) if piece not in self._known]
+        if not fresh:
+            return
         first = [text for starts, text in fresh if starts]
         plain = {text for text in first if has_bos_prefix(text, self._bos)}  # brings its own beginning: nothing is added
         special = {} if self._lm.add_bos_token is None else {"add_special_tokens": self._lm.add_bos_token}
@@ -127,6 +144,14 @@ class Encoder:
                 if self._encode(text).tolist() != self._lm.tok_encode(text):
                     return False
         return True
+
+
+def _query(tokens: Tokens, targets: Tokens, continuation: str, max_length: int) -> Query:
+    if not 0 < len(targets) <= max_length:
+        raise ValueError(
+            f"A continuation has {len(targets)} tokens, but this model scores 1 to {max_length}: {continuation!r:.80}"
+        )
+    return Query(tokens[-max_length:], targets)
 
 
 def move_spaces(context: str, continuation: str) -> tuple[str, str]:

@@ -73,11 +73,12 @@ class Trie:
 
     def __init__(self, sequences: Sequence[Tokens]) -> None:
         """`where[i]` tells at which place of `self.sequences` the i-th given sequence stands."""
-        keys = [np.ascontiguousarray(tokens, dtype=">u4").tobytes() for tokens in sequences]  # bytes sort as tokens do
-        distinct = {key: index for index, key in enumerate(keys)}
-        place = {key: rank for rank, key in enumerate(sorted(distinct))}
-        self.where: list[int] = [place[key] for key in keys]
-        self.sequences: list[Tokens] = [np.asarray(sequences[distinct[key]], dtype=np.int32) for key in place]
+        arrays = {id(tokens): tokens for tokens in sequences}  # many requests share one array
+        keys = {name: np.ascontiguousarray(tokens, dtype=">u4").tobytes() for name, tokens in arrays.items()}
+        some = {key: name for name, key in keys.items()}
+        place = {key: rank for rank, key in enumerate(sorted(some))}  # big-endian bytes sort as their tokens do
+        self.where: list[int] = [place[keys[id(tokens)]] for tokens in sequences]
+        self.sequences: list[Tokens] = [np.asarray(arrays[some[key]], dtype=np.int32) for key in place]
         self.lengths = np.array([len(tokens) for tokens in self.sequences], dtype=np.int64)
         self.common = np.zeros(len(self.sequences), dtype=np.int64)
         for i in range(1, len(self.sequences)):
@@ -110,7 +111,7 @@ def plan_below(trie: Trie, limits: Limits, first: int, last: int, depth: int) ->
     if total <= limits.pack:
         yield Pack(first, last, depth, total)
         return
-    slack = limits.pack // 256  # a cut this close to the chain repeats so little that a longer chain is not worth it
+    slack = limits.pack // 512  # a cut this close to the chain repeats so little that a longer chain is not worth it
     shared = int(trie.common[first + 1 : last].min()) if last - first > 1 else int(trie.lengths[first])
     if last - first == 1:
         while trie.lengths[first] - depth > limits.most:

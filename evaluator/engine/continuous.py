@@ -1,0 +1,75 @@
+"""Greedy generation by transformers' continuous batching: requests come and go at every step; stop strings cancel one."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from transformers import GenerationConfig
+from transformers.generation.configuration_utils import ContinuousBatchingConfig
+
+from evaluator.engine.chain import unwrapped
+from evaluator.engine.jobs import Job, Stops
+
+log = logging.getLogger(__name__)
+STALLED = 600.0  # seconds without a token after which the manager is given up
+
+
+def run(model: Any, jobs: Sequence[Job], stops: Stops, emit: Callable[[int, list[int]], None], small: bool = False) -> None:
+    """Generate for every job and `emit(index, tokens)` as each ends; `small` asks for little memory, as for a trial.
+
+    Raises whatever transformers raises for an architecture it cannot batch, and RuntimeError if its loop dies.
+    """
+    bare = unwrapped(model)
+    greedy = greedy_config(bare)
+    space: dict[str, Any] = {"drop_unsupported_processors": False}
+    if small or bare.device.type == "cpu":
+        longest = max(len(job.tokens) + job.most for job in jobs)
+        page = 32
+        rows = min(len(jobs), 32)
+        space |= {
+            "page_size": page,
+            "num_blocks": rows * (longest // page + 2) * int(bare.config.get_text_config().num_hidden_layers),
+            "max_batch_tokens": min(2048, max(256, longest)),
+            "max_requests_per_batch": rows,
+        }
+    manager = bare.init_continuous_batching(greedy, ContinuousBatchingConfig(**space))
+    manager.start()
+    try:
+        waiting = {}
+        # long ones first, so that none is left running alone at the end; neighbours of one length share their prompts
+        for index in sorted(range(len(jobs)), key=lambda i: (-len(jobs[i].tokens), jobs[i].tokens)):
+            job = jobs[index]
+            name = manager.add_request(
+                job.tokens, max_new_tokens=job.most, streaming=True, eos_token_id=sorted(stops.ends) or -1
+            )
+            waiting[name] = index
+        while waiting:
+            output = manager.get_result(timeout=STALLED if manager.is_running() else 1.0)
+            if output is None:
+                raise RuntimeError("continuous batching stopped before it had answered every request")
+            if output.error is not None:
+                raise RuntimeError(output.error)
+            if output.request_id not in waiting:
+                continue  # a token that was under way when its request was cancelled
+            index = waiting[output.request_id]
+            tokens = stops.cut(output.generated_tokens, jobs[index])
+            if tokens is not None or output.is_finished():
+                del waiting[output.request_id]
+                if not output.is_finished():
+                    manager.cancel_request(output.request_id)
+                emit(index, tokens or list(output.generated_tokens))
+    finally:
+        manager.stop(block=True, timeout=30.0, hard_stop=True)
+        manager.destroy()
+
+
+def greedy_config(model: Any) -> GenerationConfig:
+    """The model's own generation settings, without sampling."""
+    config = copy.deepcopy(model.generation_config)
+    config.do_sample, config.num_beams = False, 1
+    for name in ("temperature", "top_p", "top_k", "min_p", "typical_p"):
+        setattr(config, name, None)
+    return config
