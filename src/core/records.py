@@ -183,10 +183,10 @@ class Detail(Record):
         metrics = {
             name: _metric(value) for name, value in said.items() if name not in names and not name.startswith("_")
         }
-        target = said.get("target")
+        target, doc = said.get("target"), said.get("doc")  # gated lines have neither
         fields = {name: said[name] for name in cls.model_fields if name in said} | {
             "task": task,
-            "doc": said.get("doc") if isinstance(said.get("doc"), Mapping) else {"doc": said.get("doc")},
+            "doc": doc if isinstance(doc, Mapping) else {} if doc is None else {"doc": doc},
             "target": target if isinstance(target, str | None) else json.dumps(target, ensure_ascii=False),
             "metrics": metrics,
         }

@@ -16,6 +16,7 @@ LEFT_OUT = {
     "configs", "pretty_env_info",  # 100 KB a run: read the file itself to show them
 }  # fmt: skip
 """Blocks of a dump that `Result.settings` does not repeat."""
+NOT_METRICS = {"alias", "name", "sample_len"}
 
 
 def fields_of_dump(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def _metrics(
         tasks[task] = {}
         for name, value in metrics.items():
             metric, _, filter_ = str(name).partition(",")
-            if metric == "alias" or not metric.strip():  # {" ": " "}: a group without values
+            if metric in NOT_METRICS or not metric.strip():  # {" ": " "}: a group without values
                 continue
             plain = metric.removesuffix("_stderr") + (f",{filter_}" if filter_ not in ("", "none") else "")
             (stderrs.setdefault(task, {}) if metric.endswith("_stderr") else tasks[task])[plain] = number(value)
