@@ -1,22 +1,137 @@
-"""How scores come about: the suite's own words, so that the page cannot drift from the code."""
+"""How scores come about, in the suite's own words, so that the page cannot drift from the code."""
 
 from __future__ import annotations
 
-from src.board.snapshot import Board
+from collections import Counter
+
+from markupsafe import Markup
+
+from src.board.snapshot import Board, Snapshot
 from src.core.errors import NotFound
+from src.core.suites import Benchmark, Suite
 from src.settings import Settings
-from src.ui.html import h
+from src.ui.figures import number
+from src.ui.html import h, join
 from src.ui.page import Page, View, Visit
 
 
 def view(board: Board, settings: Settings, visit: Visit) -> View:
-    """The benchmarks of the suite, how each becomes a score, and how fresh the data is."""
+    """The benchmarks of the suite, how each becomes a score, and where the rows on screen come from."""
     try:
-        suite = board.snapshot(visit.query.get("suite")).suite
+        snapshot = board.snapshot(visit.query.get("suite"))
     except NotFound:
-        suite = board.snapshot().suite
-    body = h("article", {"class": "lb-text"}, h("h1", {}, "About"), h("p", {"class": "lb-intro"}, suite.help))
+        snapshot = board.snapshot()
+    suite = snapshot.suite
+    body = h(
+        "article",
+        {"class": "lb-text", "aria-labelledby": "lb-title"},
+        h("h1", {"id": "lb-title"}, suite.title),
+        h("p", {"class": "lb-intro"}, suite.help),
+        h("h2", {}, "Benchmarks"),
+        [_benchmark(benchmark) for benchmark in suite.benchmarks],
+        h("h2", {}, "From answers to a score"),
+        _rules(suite),
+        _scorers(suite),
+        h("h2", {}, "Where these rows come from"),
+        _source(snapshot, board),
+    )
     return View("About", body, description=suite.help)
+
+
+POOLING = {
+    "mean": "the plain mean of its {tasks} tasks",
+    "weighted": "all items of its {tasks} tasks together",
+    "mean_of_metrics": "the mean of {metrics}",
+}
+NORMALISE = {
+    "none": "Published as it is.",
+    "once": "Guessing is then taken off once: a model that guesses gets 0.",
+    "subtasks": "Guessing is taken off in each task before the mean: a model that guesses gets 0.",
+}
+
+
+def _benchmark(benchmark: Benchmark) -> Markup:
+    tasks = len(benchmark.tasks)
+    pooling = POOLING[benchmark.pooling].format(tasks=tasks, metrics=" and ".join(map(_words, benchmark.metrics)))
+    raw = f"Raw value: {pooling}. " if tasks > 1 or benchmark.pooling == "mean_of_metrics" else ""
+    facts = (
+        benchmark.items and f"{benchmark.items:,} items",
+        tasks > 1 and f"{tasks} tasks",
+        benchmark.shots is not None and f"{benchmark.shots} worked examples before each question",
+        _chance(benchmark),
+    )
+    return h(
+        "section",
+        {"class": "lb-benchmark", "id": benchmark.key},
+        h("h3", {}, benchmark.title),
+        h("p", {}, benchmark.help),
+        h("p", {"class": "lb-quiet"}, " · ".join(fact for fact in facts if fact)),
+        h("p", {"class": "lb-quiet"}, raw, NORMALISE[benchmark.normalise]) if tasks else None,
+    )
+
+
+def _chance(benchmark: Benchmark) -> str | None:
+    chances = sorted({task.chance for task in benchmark.tasks if task.chance is not None})
+    if not chances:
+        return None
+    low, high = number(100 * chances[0], 0), number(100 * chances[-1], 0)
+    return f"guessing earns {low} %" if low == high else f"guessing earns {low} to {high} %, by task"
+
+
+def _words(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
+AVERAGES = {
+    "mean": "The average is the plain mean of the benchmarks’ scores.",
+    "distance_to_optimum": "The average is 100 less the root mean square of what each score falls short of 100.",
+    "win_rate": "The average is the mean share of other rows that a row beats, benchmark by benchmark.",
+    "none": "This board has no average: its columns must not be added up.",
+}
+
+
+def _rules(suite: Suite) -> Markup:
+    parts = [AVERAGES[suite.aggregation], "A row that lacks a benchmark has no average, and no rank."]
+    if any(benchmark.normalise != "none" for benchmark in suite.benchmarks):
+        formula = h("code", {}, "100 · max(0, (x − c) / (1 − c))")
+        parts.insert(0, join("Guessing taken off: a raw value x with chance level c becomes ", formula, "."))
+    return h("ul", {}, [h("li", {}, part) for part in parts])
+
+
+def _scorers(suite: Suite) -> Markup | None:
+    if len(suite.scorers) < 2:
+        return None
+    rows = [
+        h("tr", {}, h("th", {"scope": "row", "class": "lb-date"}, f"{scorer.since:%Y-%m-%d}"), h("td", {}, scorer.help))
+        for scorer in suite.scorers
+    ]
+    head = h("tr", {}, h("th", {"scope": "col"}, "Since"), h("th", {"scope": "col"}, "How"))
+    return join(
+        h("p", {}, "Answers were graded in more than one way over time; scores of two ways are not to be compared:"),
+        h("table", {}, h("thead", {}, head), h("tbody", {}, rows)),
+    )
+
+
+SOURCES = {
+    "live": "They are read from {store}.",
+    "local": "They are read from the folder {store}.",
+    "copy": "They are the last copy of {store} that this board kept.",
+    "sample": "They are made up: a small sample that comes with the code.",
+    "none": "There are none yet.",
+}
+
+
+def _source(snapshot: Snapshot, board: Board) -> Markup:
+    notes = [h("li", {}, note) for note in snapshot.frame.attrs.get("notes", ())]
+    scorers = Counter(snapshot.frame["scorer"].dropna()) if "scorer" in snapshot.frame else Counter()
+    told = SOURCES[snapshot.source].format(store=snapshot.store or board.store.name)
+    if snapshot.source in ("live", "local", "copy"):
+        told += f" Last in step with it at {snapshot.as_of:%Y-%m-%d %H:%M} UTC."
+    graded = ", ".join(f"{count:,} by the rules of {scorer}" for scorer, count in sorted(scorers.items()))
+    return join(
+        h("p", {}, told, graded and f" Graded: {graded}."),
+        notes and join(h("p", {}, "What was left out or mended on the way in:"), h("ul", {}, notes)),
+    )
 
 
 PAGE = Page(name="about", route="/about", nav="About", view=view)

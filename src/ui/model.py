@@ -1,23 +1,280 @@
-"""One model's page."""
+"""One model's page: what the snapshot knows stands in the document, what must be fetched comes when it is opened."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+from urllib.parse import quote, urlencode
 
-from src.board.snapshot import Board
+import gradio as gr
+from markupsafe import Markup
+
+from src.board.columns import TYPES
+from src.board.model import Line, Missing, ModelView, Peers, Run, model_view
+from src.board.snapshot import Board, Snapshot
+from src.core.errors import NotFound
 from src.settings import Settings
-from src.ui.html import h
+from src.ui import run_sections
+from src.ui.figures import number, signed, strip
+from src.ui.html import h, join
 from src.ui.page import Page, View, Visit
 
 
+class Section(NamedTuple):
+    """One tab below the scores: `build` is called inside it, with the page's Blocks, the board, the tab, and the hidden
+    box that carries the page's address to a function (with `js=HERE`)."""
+
+    key: str
+    title: str
+    build: Callable[[gr.Blocks, Board, gr.Tab, gr.Textbox], None]
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("subtasks", "Subtasks", run_sections.subtasks),
+    Section("settings", "Settings of the run", run_sections.settings),
+)
+"""What a model's page offers to open, in this order; a new section is its function and its line here."""
+
+
 def view(board: Board, settings: Settings, visit: Visit) -> View:
-    """What the snapshot says of the model; the rest is fetched when opened."""
+    """What the snapshot says of the model, or which models are meant perhaps."""
+    snapshot = _snapshot(board, visit.query)
     name = visit.params["model"]
-    return View(name, h("article", {}, h("h1", {}, name)))
+    found = model_view(snapshot, name, visit.query.get("precision"), visit.query.get("revision"))
+    if isinstance(found, Missing):
+        return View(name, _missing(found, snapshot), status=404)
+    description = f"{found.run.model} on {snapshot.suite.title}: average {number(found.run.average, 2)}."
+    return View(found.run.model, _page(found, settings), description=description)
 
 
-def build(demo: Any, board: Board, settings: Settings) -> None:
-    """The sections that are filled when opened."""
+def build(demo: gr.Blocks, board: Board, settings: Settings) -> None:
+    """The tabs; the first is filled as soon as the page has loaded, the others when they are opened."""
+    here = gr.Textbox(visible=False)
+    with gr.Tabs(elem_id="lb-sections", elem_classes="lb-wide"):
+        for section in SECTIONS:
+            with gr.Tab(section.title, id=section.key) as tab:
+                section.build(demo, board, tab, here)
+
+
+def _snapshot(board: Board, query: Mapping[str, str]) -> Snapshot:
+    try:
+        return board.snapshot(query.get("suite"))
+    except NotFound:
+        return board.snapshot()
+
+
+def address(run: Run, suite: str | None = None) -> str:
+    """Where a run's page lies, relative to the board's root."""
+    query = run.query | ({"suite": suite} if suite else {})
+    return f"model/{quote(run.model)}" + (f"?{urlencode(query)}" if query else "")
+
+
+def _page(view: ModelView, settings: Settings) -> Markup:
+    return h(
+        "article",
+        {"class": "lb-wide lb-model", "aria-labelledby": "lb-title"},
+        _identity(view),
+        h("div", {"class": "lb-model-scores"}, _scores(view)),
+        h("div", {"class": "lb-model-beside"}, _runs(view), _lineage(view), _reproduce(view)),
+    )
+
+
+def _identity(view: ModelView) -> Markup:
+    organisation, slash, name = view.run.model.rpartition("/")
+    return h(
+        "header",
+        {"class": "lb-identity"},
+        h("p", {"class": "lb-crumb"}, h("a", {"href": "./"}, "Leaderboard"), " / ", view.suite.title),
+        h(
+            "h1",
+            {"id": "lb-title", "dir": "auto"},
+            h("span", {"class": "lb-org"}, organisation + slash),
+            h("span", {"class": "lb-name"}, name),
+        ),
+        h("ul", {"class": "lb-facts"}, [h("li", {"title": title}, text) for title, text in _facts(view)]),
+        h("p", {"class": "lb-flags"}, _flags(view)) if _flags(view) else None,
+        h(
+            "p",
+            {"class": "lb-links"},
+            h("button", {"type": "button", "class": "lb-button", "data-copy": view.command}, "Copy command to run it"),
+            [h("a", {"href": link.url, "rel": "noopener", "target": "_blank"}, link.title) for link in view.links],
+        ),
+    )
+
+
+def _facts(view: ModelView) -> list[tuple[str, str]]:
+    facts = view.facts
+    size, kind = facts["params_b"], TYPES.get(facts["model_type"] or "")
+    told = (
+        ("Type", kind.title if kind else None),
+        ("Parameters", f"{number(size, 1 if size >= 1 else 2)} B parameters" if size else "size unknown"),
+        ("Precision", facts["precision"]),
+        ("Weights", None if facts["weight_type"] in (None, "Original") else f"{facts['weight_type'].lower()} weights"),
+        ("Architecture", facts["architecture"]),
+        ("Licence", f"licence {facts['license']}" if facts["license"] else "licence unknown"),
+        ("Uploaded to the Hub", f"uploaded {facts['upload_date']}" if facts["upload_date"] else None),
+        ("Chat template", "chat template used" if facts["chat_template"] else None),
+        ("CO₂ of the evaluation", f"{number(facts['co2_kg'], 1)} kg CO₂" if facts["co2_kg"] else None),
+    )
+    return [(title, text) for title, text in told if text]
+
+
+FLAGS = (
+    ("flagged", True, "Flagged: reported for training on the benchmarks"),
+    ("available", False, "No longer on the Hub"),
+    ("merged", True, "Made by merging"),
+    ("moe", True, "Mixture of experts"),
+    ("official", True, "Published by its maker"),
+)
+
+
+def _flags(view: ModelView) -> list[Markup]:
+    return [
+        h("span", {"class": f"lb-flag lb-flag-{key}"}, text) for key, when, text in FLAGS if view.facts.get(key) is when
+    ]
+
+
+def _scores(view: ModelView) -> Markup:
+    base = view.base
+    head = [
+        h("th", {"scope": "col"}, "Benchmark"),
+        h("th", {"scope": "col", "class": "lb-num"}, "Score"),
+        h("th", {"scope": "col", "class": "lb-num lb-raw", "title": RAW}, "Raw"),
+        h("th", {"scope": "col", "class": "lb-strip-head"}, _among(view.peers)),
+        h("th", {"scope": "col", "class": "lb-num"}, "Place"),
+        base and h("th", {"scope": "col", "class": "lb-num"}, h("a", {"href": address(base)}, "Base")),
+        base and h("th", {"scope": "col", "class": "lb-num", "title": GAIN}, "Gain"),
+    ]
+    return h(
+        "section",
+        {"aria-labelledby": "lb-scores"},
+        h("h2", {"id": "lb-scores"}, "Scores"),
+        h("p", {"class": "lb-quiet"}, _standing(view)),
+        h(
+            "div",
+            {"class": "lb-scroll", "role": "region", "aria-labelledby": "lb-scores", "tabindex": "0"},
+            h(
+                "table",
+                {"class": "lb-scores"},
+                h("thead", {}, h("tr", {}, head)),
+                h("tbody", {}, [_line(line, base is not None) for line in view.lines]),
+            ),
+        ),
+    )
+
+
+RAW = "Share of points, before guessing is taken off"
+GAIN = "Score less the base model’s, in points"
+
+
+def _line(line: Line, with_base: bool) -> Markup:
+    place = line.place
+    return h(
+        "tr",
+        {"class": "lb-average" if line.key == "average" else None, "data-key": line.key},
+        h("th", {"scope": "row"}, h("span", {}, line.title), h("small", {"title": line.help}, line.help)),
+        h(
+            "td",
+            {"class": "lb-num lb-value", "title": line.score},
+            number(line.score, line.digits) if line.score is not None else h("span", {"class": "lb-none"}, "not run"),
+            h("small", {}, _interval(line)),
+        ),
+        h("td", {"class": "lb-num lb-raw", "title": line.raw}, number(line.raw, 3)),
+        h("td", {"class": "lb-strip"}, strip(line)),
+        h("td", {"class": "lb-num"}, place and join(f"{place.rank:,}", h("small", {}, f"of {place.of:,}"))),
+        with_base and h("td", {"class": "lb-num", "title": line.base}, number(line.base, line.digits)),
+        with_base and h("td", {"class": "lb-num lb-gain"}, signed(line.gain, line.digits)),
+    )
+
+
+def _interval(line: Line) -> str | None:
+    if line.low is None or line.high is None:
+        return None
+    return f"{number(line.low, 1)} – {number(line.high, 1)}"
+
+
+def _standing(view: ModelView) -> str:
+    if view.rank is None:
+        missing = [line.title for line in view.lines if line.score is None and line.key != "average"]
+        return f"No average and no rank: {', '.join(missing)} not run."
+    return f"Place {view.rank[0]:,} of {view.rank[1]:,} by average on the whole board."
+
+
+def _among(peers: Peers) -> str:
+    if peers.low is None or peers.high is None:
+        return f"Among all {peers.count:,} rows"
+    digits = 0 if peers.low >= 10 else 1
+    return f"Among {peers.count:,} rows of {number(peers.low, digits)}–{number(peers.high, digits)} B"
+
+
+def _runs(view: ModelView) -> Markup:
+    """Its other precisions and revisions."""
+    if len(view.runs) < 2:
+        only = h("p", {"class": "lb-quiet"}, _when(view.run), " It is the only one.")
+        return h("section", {}, h("h2", {}, "Runs"), only)
+    rows = [_run_row(run, run.id == view.run.id) for run in view.runs]
+    return h("section", {}, h("h2", {}, f"Runs ({len(view.runs)})"), h("ul", {"class": "lb-runs"}, rows))
+
+
+def _when(run: Run) -> str:
+    told = f"Run in {run.precision or 'unknown precision'}"
+    told += f" at revision {run.revision[:7]}" if run.revision else ""
+    return told + (f", submitted {run.submitted}." if run.submitted else ".")
+
+
+def _run_row(run: Run, current: bool) -> Markup:
+    words = join(
+        h("span", {}, run.precision or "unknown precision"),
+        h("code", {}, run.revision[:7]) if run.revision else None,
+        h("span", {"class": "lb-quiet"}, run.submitted),
+    )
+    value = h("span", {"class": "lb-num"}, number(run.average, 2) or "no average")
+    if current:
+        return h("li", {"aria-current": "true"}, h("span", {"class": "lb-run"}, words), value)
+    return h("li", {}, h("a", {"class": "lb-run", "href": address(run)}, words), value)
+
+
+def _lineage(view: ModelView) -> Markup | None:
+    """Its base, and the best of what was made from it."""
+    named = view.facts["base_model"]
+    parts = []
+    if view.base is not None:
+        parts.append(join(h("h3", {}, "Made from"), h("ul", {"class": "lb-runs"}, _relative(view.base))))
+    elif named:
+        link = h("a", {"href": f"https://huggingface.co/{quote(named)}", "rel": "noopener"}, named)
+        parts.append(join(h("h3", {}, "Made from"), h("p", {}, link, ", which is not on the board.")))
+    if view.made_from_it:
+        made = [_relative(run) for run in view.made_from_it]
+        parts.append(join(h("h3", {}, "Made from it"), h("ul", {"class": "lb-runs"}, made)))
+    return h("section", {}, h("h2", {}, "Relatives"), parts) if parts else None
+
+
+def _relative(run: Run) -> Markup:
+    value = h("span", {"class": "lb-num"}, number(run.average, 2) or "no average")
+    return h("li", {}, h("a", {"class": "lb-run", "href": address(run), "dir": "auto"}, run.model), value)
+
+
+def _reproduce(view: ModelView) -> Markup:
+    return h(
+        "section",
+        {"aria-labelledby": "lb-reproduce"},
+        h("h2", {"id": "lb-reproduce"}, "Run it again"),
+        h("p", {"class": "lb-quiet"}, "With the stock harness, in the same precision and at the same revision:"),
+        h("pre", {"class": "lb-code", "tabindex": "0", "aria-labelledby": "lb-reproduce"}, view.command),
+    )
+
+
+def _missing(found: Missing, snapshot: Snapshot) -> Markup:
+    near = [h("li", {}, h("a", {"href": f"model/{quote(name)}"}, name)) for name in found.suggestions]
+    return h(
+        "section",
+        {"class": "lb-text lb-lost", "aria-labelledby": "lb-title"},
+        h("p", {"class": "lb-crumb"}, h("a", {"href": "./"}, "Leaderboard"), " / ", snapshot.suite.title),
+        h("h1", {"id": "lb-title", "dir": "auto"}, found.model),
+        h("p", {}, "The board has no row of this model. It may be spelled otherwise, or nobody has submitted it yet."),
+        near and join(h("h2", {}, "Near it in name"), h("ul", {"class": "lb-near"}, near)),
+        h("p", {}, h("a", {"href": f"./?{urlencode({'q': found.model})}"}, f"Search the board for {found.model}")),
+    )
 
 
 PAGE = Page(name="model", route="/model/{model:path}", nav=None, view=view, build=build)

@@ -1,0 +1,152 @@
+"""The tabs of a model's page that open its result files: subtasks, and the exact settings of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import gradio as gr
+from markupsafe import Markup
+
+from src.board.model import Missing, model_view
+from src.board.run import RunDetail, run_detail
+from src.board.snapshot import Board
+from src.core.errors import BoardError, NotFound
+from src.core.scoring import BenchmarkScore, SubtaskScore
+from src.core.suites import Suite
+from src.ui.figures import number
+from src.ui.html import h, join
+
+HERE = "() => [location.pathname.split('/model/')[1] + location.search]"
+"""What of the address a server function needs: the model, and the run asked for."""
+
+
+def subtasks(demo: gr.Blocks, board: Board, tab: gr.Tab, here: gr.Textbox) -> None:
+    """Every subtask with what it counts for."""
+    _filled(demo.load, board, here, _subtasks)
+
+
+def settings(demo: gr.Blocks, board: Board, tab: gr.Tab, here: gr.Textbox) -> None:
+    """How the run was set up, as its file tells."""
+    _filled(tab.select, board, here, _settings)
+
+
+def _filled(
+    opened: Callable[..., Any], board: Board, here: gr.Textbox, draw: Callable[[Suite, RunDetail], Markup]
+) -> None:
+    """A tab that holds what `draw` makes of the run's files, fetched on the event `opened`."""
+    box = gr.HTML(WAITING, container=False, padding=False)
+
+    def fill(address: str) -> str:
+        return str(detail(board, address, draw))
+
+    opened(fill, here, box, js=HERE, show_progress="hidden")
+
+
+WAITING = str(h("p", {"class": "lb-quiet lb-waiting"}, "Fetching the result file …"))
+
+
+def detail(board: Board, address: str, draw: Callable[[Suite, RunDetail], Markup]) -> Markup:
+    """What `draw` makes of the run at `address` (`org/name?precision=…`), or the sentence that says why not."""
+    name, _, query = address.partition("?")
+    asked = dict(parse_qsl(query))
+    try:
+        snapshot = board.snapshot(asked.get("suite"))
+    except NotFound:
+        snapshot = board.snapshot()
+    found = model_view(snapshot, unquote(name), asked.get("precision"), asked.get("revision"))
+    if isinstance(found, Missing):
+        return Markup("")
+    store = board.sample if snapshot.source == "sample" and board.sample else board.store
+    try:
+        return draw(snapshot.suite, run_detail(store, snapshot.suite, found.run))
+    except BoardError as error:
+        return h("p", {"class": "lb-quiet"}, str(error))
+
+
+def _subtasks(suite: Suite, run: RunDetail) -> Markup:
+    head = h(
+        "tr",
+        {},
+        h("th", {"scope": "col"}, "Task"),
+        [
+            h("th", {"scope": "col", "class": "lb-num"}, h("abbr", {"title": help}, title))
+            for title, help in (
+                ("Items", "Questions that were scored"),
+                ("Shots", "Worked examples before each question"),
+                ("Chance", "What guessing earns"),
+                ("Raw", "Share of points"),
+                ("±", "Standard error of the raw value"),
+                ("Score", "As published: guessing taken off where the suite says so"),
+            )
+        ],
+    )
+    bodies = [_benchmark(suite, benchmark, run) for benchmark in run.benchmarks]
+    table = h("table", {"class": "lb-subtasks"}, h("thead", {}, head), bodies)
+    frame = {"class": "lb-scroll", "role": "region", "aria-label": "Subtasks", "tabindex": "0"}
+    return h("div", frame, table)
+
+
+def _benchmark(suite: Suite, scored: BenchmarkScore, run: RunDetail) -> Markup:
+    benchmark = suite.benchmark(scored.key)
+    rule = benchmark.pooling, benchmark.normalise
+    alone = len(scored.subtasks) == 1
+    title = h(
+        "tr",
+        {"class": "lb-group"},
+        h("th", {"scope": "rowgroup"}, benchmark.title, h("small", {}, POOLED.get(rule))),
+        _cells(scored.subtasks[0], run) if alone else h("td", {"colspan": 3}),
+        None if alone else h("td", {"class": "lb-num"}, number(scored.raw, 4) or "incomplete"),
+        None if alone else h("td", {}),
+        h("td", {"class": "lb-num", "title": scored.score}, number(scored.score, 2) or "not run"),
+    )
+    rows = [
+        h(
+            "tr",
+            {},
+            h("th", {"scope": "row"}, task.title),
+            _cells(task, run),
+            h("td", {"class": "lb-num", "title": task.score}, number(task.score, 2) or task.problem),
+        )
+        for task in scored.subtasks
+    ]
+    return h("tbody", {}, title, None if alone else rows)
+
+
+def _cells(task: SubtaskScore, run: RunDetail) -> Markup:
+    error = run.stderrs.get(task.task)
+    return join(
+        h("td", {"class": "lb-num"}, f"{task.n:,}" if task.n else "unknown"),
+        h("td", {"class": "lb-num"}, task.shots),
+        h("td", {"class": "lb-num"}, number(task.chance, 3)),
+        h("td", {"class": "lb-num", "title": task.raw}, number(task.raw, 4)),
+        h("td", {"class": "lb-num"}, number(error, 4)),
+    )
+
+
+POOLED = {
+    ("mean", "subtasks"): "mean of the tasks, each with guessing taken off",
+    ("mean", "none"): "mean of the tasks",
+    ("weighted", "none"): "all items together",
+    ("weighted", "once"): "all items together, guessing taken off once",
+    ("mean", "once"): "guessing taken off",
+    ("mean_of_metrics", "none"): "mean of the share of prompts and of instructions followed",
+}
+
+
+def _settings(suite: Suite, run: RunDetail) -> Markup:
+    rows = [join(h("dt", {}, setting.title), h("dd", {}, _value(setting.value))) for setting in run.settings]
+    files = [h("li", {}, h("code", {"translate": "no"}, path)) for path in run.paths]
+    return join(
+        h("dl", {"class": "lb-settings"}, rows),
+        h("p", {"class": "lb-quiet"}, f"Graded by the rules of {run.scorer}." if run.scorer else None),
+        h("h3", {}, "Files"),
+        h("ul", {"class": "lb-files"}, files),
+    )
+
+
+def _value(text: str) -> Markup:
+    if len(text) > 160 or "\n" in text:
+        return h("details", {}, h("summary", {}, f"{len(text):,} characters"), h("pre", {"class": "lb-code"}, text))
+    return h("code", {"translate": "no"}, text)
