@@ -64,7 +64,11 @@ def _results(store: Store, run: Run) -> list[Result]:
     if not is_model_name(run.model):
         return []
     found: list[Result] = []
-    for entry in reversed(store.list(f"results/{run.model}")):
+    try:
+        entries = store.list(f"results/{run.model}")
+    except NotFound:  # a store of published tables only
+        return []
+    for entry in reversed(entries):
         if not entry.path.endswith(".json") or len(found) == MOST_FILES:
             continue
         try:

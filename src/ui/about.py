@@ -45,7 +45,7 @@ POOLING = {
 }
 NORMALISE = {
     "none": "Published as it is.",
-    "once": "Guessing is then taken off once: a model that guesses gets 0.",
+    "once": "Guessing is taken off: a model that guesses gets 0.",
     "subtasks": "Guessing is taken off in each task before the mean: a model that guesses gets 0.",
 }
 
@@ -57,7 +57,7 @@ def _benchmark(benchmark: Benchmark) -> Markup:
     facts = (
         benchmark.items and f"{benchmark.items:,} items",
         tasks > 1 and f"{tasks} tasks",
-        benchmark.shots is not None and f"{benchmark.shots} worked examples before each question",
+        benchmark.shots is not None and f"{benchmark.shots or 'no'} worked examples before each question",
         _chance(benchmark),
     )
     return h(
@@ -93,7 +93,7 @@ AVERAGES = {
 def _rules(suite: Suite) -> Markup:
     parts = [AVERAGES[suite.aggregation], "A row that lacks a benchmark has no average, and no rank."]
     if any(benchmark.normalise != "none" for benchmark in suite.benchmarks):
-        formula = h("code", {}, "100 · max(0, (x − c) / (1 − c))")
+        formula = h("code", {"class": "lb-formula"}, "100 · max(0, (x − c) / (1 − c))")
         parts.insert(0, join("Guessing taken off: a raw value x with chance level c becomes ", formula, "."))
     return h("ul", {}, [h("li", {}, part) for part in parts])
 

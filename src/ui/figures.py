@@ -11,12 +11,12 @@ WIDTH, HEIGHT = 250, 34  # of a strip, in its own units; the style stretches it
 
 
 def number(value: float | None, digits: int) -> str | None:
-    """`52.08`; None where unknown."""
-    return None if value is None else f"{value:,.{digits}f}"
+    """`52.08`, `−1.20` with a real minus sign, so that columns align; None where unknown."""
+    return None if value is None else f"{value:,.{digits}f}".replace("-", "−")
 
 
 def signed(value: float | None, digits: int) -> str | None:
-    """`+4.90`, `−1.20`; a real minus sign, so that columns align."""
+    """`+4.90`, `−1.20`; None where unknown."""
     if value is None:
         return None
     return f"{value:+,.{digits}f}".replace("-", "−")
@@ -46,19 +46,18 @@ def strip(line: Line) -> Markup | None:
         {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "preserveAspectRatio": "none", "aria-hidden": "true"},
         h("path", {"class": "lb-axis", "d": f"M0 {HEIGHT - 3.5}H{WIDTH}"}),
         h("g", {"class": "lb-towers"}, towers),
-        _band(line),
+        _interval(line),
         line.base is not None and h("path", {"class": "lb-ghost", "d": f"M{_at(line, line.base):.1f} 3V{HEIGHT - 2}"}),
         line.score is not None and h("path", {"class": "lb-mark", "d": f"M{_at(line, line.score):.1f} 2V{HEIGHT - 2}"}),
     )
 
 
-def _band(line: Line) -> Markup | None:
-    """The interval of the score."""
+def _interval(line: Line) -> Markup | None:
+    """The interval of the score, along the axis."""
     if line.low is None or line.high is None:
         return None
-    left, right = _at(line, line.low), _at(line, line.high)
     return h(
-        "rect", {"class": "lb-band", "x": f"{left:.1f}", "y": 2, "width": f"{right - left:.1f}", "height": HEIGHT - 5}
+        "path", {"class": "lb-interval", "d": f"M{_at(line, line.low):.1f} {HEIGHT - 3.5}H{_at(line, line.high):.1f}"}
     )
 
 

@@ -190,7 +190,7 @@ def _line(line: Line, with_base: bool) -> Markup:
 def _interval(line: Line) -> str | None:
     if line.low is None or line.high is None:
         return None
-    return f"{number(line.low, 1)} – {number(line.high, 1)}"
+    return f"{number(line.low, 1)} to {number(line.high, 1)}"
 
 
 def _standing(view: ModelView) -> str:
