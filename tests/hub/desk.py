@@ -1,0 +1,136 @@
+"""What every route of the stand-in needs: who asks, which repository, what goes wrong, how an answer is spelled."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import yaml
+from fastapi import Depends, Request, Response
+
+from tests.hub.repos import Blob, Commit, Hub, Refused, Repo, Tree
+
+
+class Hung(Exception):
+    """In one process nobody can wait for an answer that never comes: the transport turns this into a time-out."""
+
+
+async def read_body(request: Request) -> bytes:
+    return await request.body()
+
+
+Body = Annotated[bytes, Depends(read_body)]
+
+BEFORE = {
+    "busy": (409, "Another commit is in progress."),
+    "moved": (412, "A commit has happened since."),
+    "throttle": (429, "Too many requests."),
+    "before": (500, "Internal Error"),
+}
+
+
+class Desk:
+    """`patient`: a hanging call sleeps; else it raises `Hung`."""
+
+    def __init__(self, hub: Hub, patient: bool) -> None:
+        self.hub, self.patient = hub, patient
+
+    def faulty(self, endpoint: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Counts the calls of a route, and makes them fail as `hub.faults` says."""
+
+        def wrap(answer: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(answer)
+            def call(*args: Any, **kwargs: Any) -> Any:
+                faults = self.hub.faults
+                self.hub.calls[endpoint] += 1
+                kind = faults.draw(endpoint)
+                if kind in BEFORE:
+                    raise Refused(*BEFORE[kind], headers={"Retry-After": str(faults.retry_after)})
+                if kind == "hang-before":
+                    self._hang()
+                said = answer(*args, **kwargs)
+                if kind == "after":
+                    raise Refused(500, "Internal Error")
+                if kind == "hang":
+                    self._hang()
+                if kind == "truncate" and isinstance(said, Response):
+                    said.body = bytes(said.body)[: len(said.body) // 2]
+                return said
+
+            return call
+
+        return wrap
+
+    def who(self, request: Request) -> str | None:
+        said = request.headers.get("authorization", "")
+        return said.removeprefix("Bearer ") if said.startswith("Bearer ") else None
+
+    def writer(self, request: Request) -> str:
+        token = self.who(request)
+        if token is None:
+            raise Refused(401, "Invalid username or password.")
+        if token in self.hub.readers:
+            raise Refused(403, "You don't have the rights for this.")
+        return token
+
+    def seen(self, request: Request) -> Repo:
+        """The repository of a route, if this client may see it."""
+        path = request.path_params
+        repo = self.hub.repo(path.get("kind", "models"), f"{path['ns']}/{path['name']}")
+        if repo.private and self.who(request) is None:
+            raise Refused(401, "Repository not found", "RepoNotFound")
+        return repo
+
+    def stale(self, repo: Repo, rev: str, endpoint: str) -> Commit:
+        """The commit that a read sees: of main, sometimes an older one."""
+        return repo.at(rev, self.hub.faults.staleness(endpoint) if rev == "main" else 0)
+
+    def _hang(self) -> None:
+        if not self.patient:
+            raise Hung
+        time.sleep(self.hub.hang)
+        raise Refused(504, "Gateway Timeout")
+
+
+def base(request: Request) -> str:
+    return str(request.base_url).rstrip("/")
+
+
+def web_path(repo: Repo) -> str:
+    return repo.id if repo.kind == "models" else f"{repo.kind}/{repo.id}"
+
+
+def user_of(token: str) -> str:
+    return token.removeprefix("hf_")
+
+
+def iso(moment: float) -> str:
+    return datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def split_rev(rest: str) -> tuple[str, str]:
+    """(revision, path) of what follows `tree/` or `resolve/`."""
+    parts = rest.split("/")
+    cut = 3 if parts[0] == "refs" else 1
+    return "/".join(parts[:cut]), "/".join(parts[cut:])
+
+
+def entry(path: str, item: Tree | Blob, expand: bool = False) -> dict[str, Any]:
+    if isinstance(item, Tree):
+        return {"type": "directory", "oid": item.oid, "size": 0, "path": path}
+    said: dict[str, Any] = {"type": "file", "oid": item.oid, "size": item.size, "path": path}
+    if item.sha256:
+        said["lfs"] = {"oid": item.sha256, "size": item.size, "pointerSize": 130}
+    if expand:
+        said["lastCommit"] = {"id": item.stamp.commit, "title": item.stamp.title, "date": iso(item.stamp.date)}
+    return said
+
+
+def card(hub: Hub, commit: Commit) -> dict[str, Any] | None:
+    readme = commit.tree.get("README.md")
+    parts = hub.data(readme).decode(errors="replace").split("---") if isinstance(readme, Blob) else []
+    said = yaml.safe_load(parts[1]) if len(parts) >= 3 else None
+    return said if isinstance(said, dict) else None

@@ -1,0 +1,39 @@
+"""The Hub's HTTP, as far as its clients use it for repositories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from tests.hub.desk import Desk
+from tests.hub.reading import add_reading
+from tests.hub.repos import Hub, Refused
+from tests.hub.writing import add_writing
+
+
+def build_app(hub: Hub, patient: bool = True) -> FastAPI:
+    """The application. `patient`: a hanging call sleeps; else it raises `Hung`."""
+    app = FastAPI()
+    desk = Desk(hub, patient)
+    add_reading(app, desk)
+    add_writing(app, desk)
+
+    @app.exception_handler(Refused)
+    def refused(request: Request, error: Refused) -> Response:
+        hub.refused[error.status] += 1
+        headers = {"X-Error-Code": error.code, "X-Error-Message": str(error)} if error.code else {}
+        if error.status == 429:
+            headers |= {"Retry-After": error.headers.get("Retry-After", "1")}
+        return JSONResponse({"error": str(error)}, error.status, headers)
+
+    @app.middleware("http")
+    async def date(request: Request, call_next: Callable[[Request], Any]) -> Any:
+        response = await call_next(request)
+        response.headers["Date"] = formatdate(hub.clock(), usegmt=True)
+        return response
+
+    return app
