@@ -99,7 +99,9 @@ def columns(suite: Suite) -> list[Column]:
 
 
 LEADING = (
-    Column("rank", "Rank", "rank", "average", True, "Place by average. Rows of equal average share a place.", core=True),
+    Column(
+        "rank", "Rank", "rank", "average", True, "Place by average. Rows of equal average share a place.", core=True
+    ),
     Column("model", "Model", "model", "model", True, "Organisation and name on the Hugging Face Hub.", core=True),
     Column("type", "Type", "type", "model_type", True, "How the model came to be.", core=True),
 )
@@ -119,24 +121,60 @@ AVERAGE = Column(
 TRAILING = (
     Column("params_b", "Size", "number", "params_b", True, "Parameters, in billions.", digits=1, unit="B", core=True),
     Column(
-        "co2_kg", "CO₂", "number", "co2_kg", True, "Carbon emitted by the run, in kilograms.", "run", digits=1, unit="kg", core=True
+        "co2_kg",
+        "CO₂",
+        "number",
+        "co2_kg",
+        True,
+        "Carbon emitted by the run, in kilograms.",
+        "run",
+        digits=1,
+        unit="kg",
+        core=True,
     ),
-    Column("precision", "Precision", "text", "precision", False, "Number format the weights were run in.", "run", core=True),
+    Column(
+        "precision", "Precision", "text", "precision", False, "Number format the weights were run in.", "run", core=True
+    ),
     Column("architecture", "Architecture", "text", "architecture", False, "Class of the model’s code.", core=True),
-    Column("family", "Family", "text", "family", False, "Line of models it descends from, by architecture and base.", core=True),
+    Column(
+        "family",
+        "Family",
+        "text",
+        "family",
+        False,
+        "Line of models it descends from, by architecture and base.",
+        core=True,
+    ),
     Column("license", "Licence", "text", "license", False, "As the model’s card states it.", core=True),
     Column("base_model", "Base model", "text", "base_model", False, "What it was made from, as its card states it."),
-    Column("weight_type", "Weights", "text", "weight_type", False, "Whole weights, an adapter, or a difference.", "run"),
-    Column("chat_template", "Chat template", "flag", "chat_template", False, "Whether prompts were wrapped in it.", "run"),
+    Column(
+        "weight_type", "Weights", "text", "weight_type", False, "Whole weights, an adapter, or a difference.", "run"
+    ),
+    Column(
+        "chat_template", "Chat template", "flag", "chat_template", False, "Whether prompts were wrapped in it.", "run"
+    ),
     Column("likes", "Likes", "number", "likes", False, "Likes on the Hub when last looked up."),
-    Column("generation", "Generation", "number", "generation", False, "How many steps of derivation from a base model."),
+    Column(
+        "generation", "Generation", "number", "generation", False, "How many steps of derivation from a base model."
+    ),
     Column("merged", "Merged", "flag", "merged", False, "Made by merging.", "flags", core=True),
     Column("moe", "MoE", "flag", "moe", False, "A mixture of experts.", "flags", core=True),
     Column("flagged", "Flagged", "flag", "flagged", False, "Reported for training on a benchmark.", "flags", core=True),
     Column("available", "On the Hub", "flag", "available", False, "Still public on the Hub.", "flags", core=True),
-    Column("official", "Official", "flag", "official", False, "Published by the organisation that made it.", "flags", core=True),
+    Column(
+        "official",
+        "Official",
+        "flag",
+        "official",
+        False,
+        "Published by the organisation that made it.",
+        "flags",
+        core=True,
+    ),
     Column("upload_date", "Uploaded", "date", "upload_date", False, "When it came to the Hub.", "dates", core=True),
-    Column("submission_date", "Submitted", "date", "submission_date", False, "When it was sent in.", "dates", core=True),
+    Column(
+        "submission_date", "Submitted", "date", "submission_date", False, "When it was sent in.", "dates", core=True
+    ),
     Column("revision", "Revision", "text", "revision", False, "Commit of the weights, first seven characters.", "run"),
 )
 

@@ -46,8 +46,12 @@ def read(params: Mapping[str, str]) -> dict[str, Any]:
 
     hidden = [*_list(params, "hide"), *(ORIGINAL_FLAGS.get(flag, "") for flag in _list(params, "filters"))]
     read: dict[str, Any] = {
-        "q": (params["q"] if "q" in params else widen(params.get("search") or params.get("query") or ""))[:LONGEST_QUERY],
-        "types": _unique(read_type(word) or ("other" if word == "unknown" else None) for word in _list(params, "types")),
+        "q": (params["q"] if "q" in params else widen(params.get("search") or params.get("query") or ""))[
+            :LONGEST_QUERY
+        ],
+        "types": _unique(
+            read_type(word) or ("other" if word == "unknown" else None) for word in _list(params, "types")
+        ),
         "family": _unique(_list(params, "family")),
         "precision": _unique(_list(params, "precision")),
         "license": _unique(_list(params, "license")),

@@ -7,6 +7,7 @@ A column is one of `{"lines": "a\\nb"}` (names), `{"values": [...], "codes": [..
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -72,7 +73,7 @@ class Payload:
         """The columns that the first screen, search and filters need."""
         columns = {column.key: self._column(column) for column in self.columns if column.core and column.kind != "rank"}
         columns.update({path: self._certainty(path) for path in CERTAINTY if path in self.rows.frame})
-        return File(_json({"n": len(self.rows), "ids": self._odd_ids(), "columns": columns}))
+        return File(_json({"n": len(self.rows), **self._identity(), "columns": columns}))
 
     @cached_property
     def extra(self) -> File:
@@ -106,11 +107,12 @@ class Payload:
             "scales": self.scales,
             "total": len(self.rows),
             "matches": selection.matches,
+            "shown": len(selection.rows),
             "pinned": selection.pinned,
             "problem": selection.problem,
             "rows": {
                 "n": len(at),
-                "ids": self._odd_ids(at),
+                **self._identity(at),
                 "ranks": _numbers(selection.ranks[:FIRST_ROWS]),
                 "columns": columns,
             },
@@ -129,11 +131,21 @@ class Payload:
                 scales[column.key] = [float(end) for end in ends]
         return scales
 
-    def _odd_ids(self, at: np.ndarray | None = None) -> dict[int, str]:
-        """Ids that are not simply model~precision, by row."""
-        frame = self.rows.frame.iloc[self.rows.base if at is None else at]
+    @cached_property
+    def _repeated(self) -> np.ndarray:
+        """Rows whose model has another row: its name alone does not say which run is meant."""
+        return self.rows.frame["model"].duplicated(keep=False).to_numpy()
+
+    def _identity(self, at: np.ndarray | None = None) -> dict[str, Any]:
+        """Ids that are not simply model~precision, and the rows whose models repeat."""
+        at = self.rows.base if at is None else at
+        frame = self.rows.frame.iloc[at]
         plain = frame["model"].astype(str) + "~" + frame["precision"].fillna("").astype(str)
-        return {int(row): _clean(frame["id"].iloc[row]) for row in np.flatnonzero((frame["id"] != plain).to_numpy())}
+        odd = np.flatnonzero((frame["id"] != plain).to_numpy())
+        return {
+            "ids": {int(row): _clean(frame["id"].iloc[row]) for row in odd},
+            "repeated": np.flatnonzero(self._repeated[at]).tolist(),
+        }
 
     def _column(self, column: Column, at: np.ndarray | None = None) -> dict[str, Any]:
         at = self.rows.base if at is None else at
@@ -175,7 +187,9 @@ def _is_raw_of(column: Column, shown: Iterable[str], query: Query) -> bool:
 
 
 def _words(texts: np.ndarray, shorten: int) -> dict[str, Any]:
-    codes, values = pd.factorize(np.array([None if text is None else _clean(text)[:shorten] for text in texts], dtype=object))
+    codes, values = pd.factorize(
+        np.array([None if text is None else _clean(text)[:shorten] for text in texts], dtype=object)
+    )
     return {"values": list(values), "codes": codes.tolist()}
 
 
@@ -187,7 +201,10 @@ def _days(texts: np.ndarray) -> dict[str, Any]:
 
 def _numbers(values: np.ndarray) -> list[float | int | None]:
     """JSON numbers, whole ones without their point: half the bytes of a column of ranks."""
-    return [None if value != value else int(value) if value.is_integer() else round(value, DIGITS_KEPT) for value in values.tolist()]
+    return [
+        None if value != value else int(value) if value.is_integer() else round(value, DIGITS_KEPT)
+        for value in values.tolist()
+    ]
 
 
 def _json(value: Any) -> bytes:

@@ -18,6 +18,7 @@ from src.board.columns import HIDES, SIZES
 from src.board.rows import Rows
 from src.board.search import Search, Term, parse
 
+
 @dataclass(frozen=True)
 class Sort:
     """One column to sort by; missing values come last either way."""

@@ -122,7 +122,9 @@ class Rows:
         """How often each value occurs among some rows; values that never occur on the board are left out."""
         values = pd.Series(self.text(path), dtype=object).fillna(UNKNOWN)
         every = values.value_counts()
-        return {str(value): int(n) for value, n in values[among].value_counts().reindex(every.index, fill_value=0).items()}
+        return {
+            str(value): int(n) for value, n in values[among].value_counts().reindex(every.index, fill_value=0).items()
+        }
 
     def between_days(self, path: str, first: str | None, last: str | None) -> np.ndarray:
         """Where a day is known and lies between two, both included."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC
+from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
-import gradio as gr
+from markupsafe import escape
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -24,41 +28,46 @@ FIRST = "board/first.json"
 ROWS = "board/rows"
 DOWNLOAD = "board/leaderboard"
 FOREVER = "public, max-age=31536000, immutable"
+HUB = "https://huggingface.co"
+_OWNER = re.compile(r"hub:([\w.-]+)")
 
-SKELETON = f"""<div class="lb" data-leaderboard data-first="{FIRST}" data-download="{DOWNLOAD}" aria-busy="true"></div>"""
+SKELETON = (
+    f"""<div class="lt" data-leaderboard data-first="{FIRST}" data-download="{DOWNLOAD}" aria-busy="true"></div>"""
+)
 """Where the table mounts itself: put it into a document, with `head()`, and it needs nothing else."""
 
 
-def head() -> str:
-    """Links that let the browser fetch the table's code and its first rows while the page is still being read."""
-    modules = "".join(f'<link rel="modulepreload" href="{assets.url(f"table/{name}")}">' for name in MODULES)
+def head(query: Mapping[str, str] | None = None) -> str:
+    """Links by which the browser fetches the table's code, and the first rows of the view in `query` (a page's URL
+    parameters), while the page is still being read."""
+    first = FIRST + ("?" + urlencode(query) if query else "")
+    modules = "".join(f'<link rel="modulepreload" href="{assets.url(f"table/{name}")}">' for name in _modules())
     return (
         f'<link rel="stylesheet" href="{assets.url("table/table.css")}">'
+        f'<link rel="preload" as="fetch" crossorigin="anonymous" href="{escape(first)}">'
         f'{modules}<script type="module" src="{assets.url("table/main.js")}"></script>'
     )
 
 
-MODULES = ("main.js", "table.js", "data.js", "query.js", "search.js", "pattern.js", "grid.js", "controls.js", "words.js")
-"""Every module of the table, so that none waits for another to name it."""
+@cache
+def _modules() -> tuple[str, ...]:
+    """Every module of the table, so that none waits for another to name it."""
+    return tuple(sorted(path.name for path in (assets.ASSETS / "table").glob("*.js")))
 
 
-class LeaderboardTable(gr.HTML):
-    """The leaderboard as a Gradio component: `LeaderboardTable()` inside a Blocks whose app serves `routes(board)`.
+def component(**options: Any) -> Any:
+    """The table as a Gradio component, for a Blocks of your own whose app serves `routes(board)`.
 
     It holds no rows: the browser asks `board/first.json` for the first screen and `board/rows/…` for the rest, so a new
-    snapshot needs no new page. Outside Gradio, `SKELETON` and `head()` do the same. It fires two DOM events that bubble:
-    `lb:compare` (detail: ids chosen for comparison, also in localStorage `lb.compare`) and `lb:query` (detail: the
-    URL parameters of the view, for pages that carry filters over).
+    snapshot needs no new page. Our own page puts `SKELETON` and `head()` into the document instead: there it need not
+    wait for Gradio. The table fires two DOM events that bubble: `lb:compare` (detail: the ids chosen for comparison,
+    also in localStorage `lb.compare`) and `lb:query` (detail: the URL parameters of the view, for pages that carry
+    filters over).
     """
+    import gradio as gr
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(
-            value=None,
-            html_template=SKELETON,
-            js_on_load=f"import(new URL('{assets.url('table/main.js')}', document.baseURI)).then(m => m.mountAll(element));",
-            apply_default_css=False,
-            **options,
-        )
+    mount = f"import(new URL('{assets.url('table/main.js')}', document.baseURI)).then(m => m.mountAll(element));"
+    return gr.HTML(html_template=SKELETON, js_on_load=mount, apply_default_css=False, **options)
 
 
 def routes(board: Board) -> list[BaseRoute]:
@@ -139,12 +148,14 @@ class Served:
             self._files[file.name] = file
             self._files.move_to_end(file.name)
         _keep_newest(self._files, 12)
+        owner = _OWNER.fullmatch(snapshot.store)
         return {
             "core": f"{ROWS}/{payload.core.name}.json",
             "extra": f"{ROWS}/{payload.extra.name}.json",
-            "suites": [
-                {"name": name, "title": self._board.snapshot(name).suite.title} for name in self._board.suites
-            ],
+            "suites": [{"name": name, "title": self._board.snapshot(name).suite.title} for name in self._board.suites],
+            # made-up models are on no Hub, and only a board of the Hub has its answers there
+            "hub": snapshot.source != "sample",
+            "details": f"{HUB}/datasets/{owner[1]}/" if owner else None,
             "source": snapshot.source,
             "as_of": snapshot.as_of.astimezone(UTC).isoformat(timespec="seconds"),
             "stale": snapshot.problem,

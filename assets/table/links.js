@@ -1,0 +1,151 @@
+// The URL of a view: our parameters, and those of the original board, as `src/board/links.py` reads them.
+
+import { LONGEST_QUERY, widen } from "./search.js";
+
+const MOST_PINS = 50;
+const MOST_SORTS = 5;
+const SIZES = ["edge", "consumer", "mid", "gpu_rich"];
+const HIDES = ["merged", "moe", "flagged", "gone"];
+
+const TYPE_WORDS = {
+  "continuously pretrained": "continued",
+  "continuously-pretrained": "continued",
+  "instruction-tuned": "chat",
+  "fine-tuned": "finetuned",
+  pretrained: "pretrained",
+  multimodal: "multimodal",
+  finetuned: "finetuned",
+  continued: "continued",
+  "rl-tuned": "chat",
+  moerge: "merge",
+  merge: "merge",
+  other: "other",
+  chat: "chat",
+};
+const ORIGINAL_FLAGS = { is_merged: "merged", is_moe: "moe", is_flagged: "flagged", is_not_available_on_hub: "gone" };
+const ORIGINAL_OFFICIAL = ["is_highlighted_by_maintainer", "is_official_provider"];
+const ORIGINAL_COLUMNS = {
+  average_score: "average",
+  type_icon: "type",
+  co2_cost: "co2_kg",
+  hub_hearts: "likes",
+  params_billions: "params_b",
+  hub_license: "license",
+  has_chat_template: "chat_template",
+  is_not_available_on_hub: "available",
+  is_highlighted_by_maintainer: "official",
+  is_official_provider: "official",
+  is_moe: "moe",
+  is_flagged: "flagged",
+  is_merged: "merged",
+};
+
+/** The view that a reader sees who has asked for nothing. */
+export const DEFAULT = Object.freeze({
+  q: "",
+  types: [],
+  family: [],
+  precision: [],
+  license: [],
+  size: [],
+  params: [null, null],
+  uploaded: [null, null],
+  submitted: [null, null],
+  hide: [],
+  official: false,
+  columns: null,
+  sort: [{ key: "average", descending: true }],
+  pinned: [],
+  score: "normalised",
+  rank: "all",
+  average: "all",
+  suite: null,
+});
+
+/** The view in a URL's parameters (a string or URLSearchParams); what makes no sense is left out. */
+export function read(search) {
+  const params = new URLSearchParams(search);
+  const get = (name) => params.get(name) ?? "";
+  const list = (name) =>
+    get(name).split(",").filter(Boolean).map((word) => word.replaceAll("%2C", ",").replaceAll("%25", "%"));
+  const hidden = [...list("hide"), ...list("filters").map((flag) => ORIGINAL_FLAGS[flag])];
+  const sort = list("sort").slice(0, MOST_SORTS).map(readSort);
+  return {
+    q: (params.has("q") ? get("q") : widen(get("search") || get("query"))).slice(0, LONGEST_QUERY),
+    types: unique(list("types").map(readType)),
+    family: unique(list("family")),
+    precision: unique(list("precision")),
+    license: unique(list("license")),
+    size: SIZES.filter((key) => list("size").includes(key)),
+    params: readParams(get("params")),
+    uploaded: readDays(get("uploaded")),
+    submitted: readDays(get("submitted")),
+    hide: HIDES.filter((key) => hidden.includes(key)),
+    official: ["1", "true"].includes(get("official")) || list("filters").some((flag) => ORIGINAL_OFFICIAL.includes(flag)),
+    columns: params.has("columns") ? unique(list("columns").map(readColumn)) : null,
+    sort: sort.length ? sort : DEFAULT.sort,
+    pinned: unique(list("pinned")).slice(0, MOST_PINS),
+    score: [get("score"), get("scoreDisplay")].includes("raw") ? "raw" : "normalised",
+    rank: get("rank") === "shown" || get("rankingMode") === "dynamic" ? "shown" : "all",
+    average: get("average") === "shown" || get("averageMode") === "visible" ? "shown" : "all",
+    suite: get("suite") || null,
+  };
+}
+
+/** The shortest parameters that `read` gives back: only what differs from the default. */
+export function write(query) {
+  const params = new URLSearchParams();
+  for (const name of Object.keys(DEFAULT)) {
+    const text = form(name, query[name]);
+    if (text !== form(name, DEFAULT[name])) params.set(name, text ?? "");
+  }
+  // commas and slashes are allowed in a query and read better
+  return params.toString().replaceAll("%2C", ",").replaceAll("%2F", "/").replaceAll("%7E", "~").replaceAll("%40", "@");
+}
+
+/** Model and precision in a pin of the original board, `org/name_bfloat16_<sha>_True`; null if it is none. */
+export function readPin(pin) {
+  return /^(.+)_([^_]+)_[0-9a-f]{7,40}_(?:True|False)$/.exec(pin)?.slice(1) ?? null;
+}
+
+function form(name, value) {
+  if (name === "sort") return value.map(({ key, descending }) => (descending ? "-" : "") + key).join();
+  if (["params", "uploaded", "submitted"].includes(name)) {
+    return value.every((end) => end === null) ? null : value.map((end) => (typeof end === "number" ? +end.toPrecision(6) : (end ?? ""))).join();
+  }
+  if (Array.isArray(value)) return value.map((word) => word.replaceAll("%", "%25").replaceAll(",", "%2C")).join();
+  return value === true ? "1" : value === false || value === null ? null : String(value);
+}
+
+const unique = (words) => [...new Set(words.filter(Boolean))];
+
+function readType(word) {
+  const plain = word.trim().toLowerCase();
+  if (plain === "unknown") return "other";
+  const words = Object.keys(TYPE_WORDS).sort((a, b) => b.length - a.length); // "continuously pretrained" holds "pretrained"
+  return TYPE_WORDS[words.find((known) => plain.includes(known))];
+}
+
+function readParams(text) {
+  const ends = text.split(",").map((end) => (/^-?\d+(\.\d+)?$/.test(end.trim()) ? Number(end) : null));
+  if (ends.length !== 2 || (ends[0] === -1 && ends[1] === 140)) return [null, null];
+  return ends.map((end) => (end === null || end < 0 ? null : end));
+}
+
+function readDays(text) {
+  const ends = text.split(",").map((end) => (/^\d{4}-\d\d-\d\d$/.test(end) ? end : null));
+  return ends.length === 2 ? ends : [null, null];
+}
+
+function readColumn(word) {
+  if (["id", "isPinned", "rank", "model"].includes(word)) return null; // always there
+  const parts = word.split(".").filter((part) => !["model", "evaluations", "metadata", "features"].includes(part));
+  if (parts.length === 2 && ["normalized_score", "raw"].includes(parts[1])) return parts[0] + (parts[1] === "raw" ? ".raw" : "");
+  return ORIGINAL_COLUMNS[parts[0]] ?? (word === "model_type" ? "type" : parts[0]);
+}
+
+function readSort(word) {
+  const key = word.replace(/^-+/, "");
+  const descending = word.startsWith("-");
+  return key === "rank" ? { key: "average", descending: !descending } : { key, descending }; // place 1 is the highest average
+}
