@@ -15,7 +15,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> argparse.ArgumentParse
         help="bring tables or result files into a local board",
         description="Bring contents tables of any age (parquet, csv, csv.gz) and result files (json, json.gz, folders "
         "of them) into a board. Rows that are there already are renewed; the files themselves stay as they are.",
-        epilog="example: python app.py import train-00000-of-00001.parquet --store my-board",
+        epilog="examples: python app.py import train-00000-of-00001.parquet --store my-board; "
+        "python app.py import battles.csv --votes --store my-board",
     )
     parser.add_argument(
         "files", nargs="+", type=Path, metavar="FILE", help="a table, a result file, or a folder of results"
@@ -24,15 +25,18 @@ def add_parser(subparsers: argparse._SubParsersAction) -> argparse.ArgumentParse
     parser.add_argument(
         "--suite", choices=suites.names(), help="what the files measure; without it, their columns and tasks tell"
     )
+    parser.add_argument(
+        "--votes", action="store_true", help="the files are votes between pairs of models (left, right, winner)"
+    )
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Import, and say what came of it."""
-    from src.core.importing import import_files
+    from src.core.importing import import_files, import_votes
     from src.core.store import open_store
 
-    done = import_files(args.files, open_store(args.store), args.suite)
+    done = (import_votes if args.votes else import_files)(args.files, open_store(args.store), args.suite)
     for note in done.notes:
         print(f"  note: {note}")
     for suite, rows in done.rows.items():

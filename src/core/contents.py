@@ -8,6 +8,7 @@ tables up to 2024-12, known by their `Not_Merged`, have only `MoE` inverted; fro
 from __future__ import annotations
 
 import html
+import math
 import re
 from functools import partial
 from typing import NamedTuple
@@ -35,14 +36,14 @@ class Field(NamedTuple):
 
 
 FIELDS = (
-    Field("model", "str", ("fullname", "Model", "id", "name")),
+    Field("model", "str", ("fullname", "Model", "model", "id", "name")),
     Field("precision", "str", ("Precision", "precision")),
     Field("revision", "str", ("Model sha", "sha")),
     Field("model_type", "str", ("Type", "T")),
     Field("weight_type", "str", ("Weight type",)),
     Field("architecture", "str", ("Architecture", "architecture", "arch")),
-    Field("params_b", "float64", ("#Params (B)", "params_billions", "#Params (B)_1dp", "size")),
-    Field("license", "str", ("Hub License",)),
+    Field("params_b", "float64", ("#Params (B)", "params_billions", "#Params (B)_1dp", "size", "Model size (B)")),
+    Field("license", "str", ("Hub License", "License")),
     Field("likes", "Int64", ("Hub ❤️",)),
     Field("available", "boolean", ("Available on the hub", "available")),
     Field("moe", "boolean", ("MoE", "moe")),
@@ -59,7 +60,7 @@ FIELDS = (
 EXTRAS = (Field("scorer", "str", ("Scorer",)), Field("result_path", "str", ("Result",)))
 """What the frame knows beyond the 36 columns; written after them, where known."""
 
-AVERAGES = ("Average ⬆️", "Average", "avg", "Average_2dp")
+AVERAGES = ("Average ⬆️", "Average", "avg", "Average_2dp", "Avg. WER")
 UNKNOWN_WORDS = {"?", "unknown", "none", "nan", "null", "n/a", "error"}
 """Words for "unknown" everywhere but in licences: a licence called "unknown" is its author's statement."""
 INVERTED: dict[str, tuple[str, ...]] = {"page export": ("moe", "flagged", "merged"), "until 2024-12": ("moe",)}
@@ -109,6 +110,8 @@ def from_contents(table: pd.DataFrame, suite: Suite | str | None = None) -> pd.D
     frame["base_written"], frame["base_model"] = frame["base_model"], _base_model(frame)
     for benchmark in suite.benchmarks:
         frame[f"{benchmark.key}.raw"], frame[f"{benchmark.key}.score"] = _scores(cells, benchmark)
+        if cells.has(_error_column(benchmark)):
+            frame[f"{benchmark.key}.se"] = cells.number(_error_column(benchmark), bounds=(0, math.inf))
     for extra in EXTRAS:
         if cells.has(*extra.columns):
             frame[extra.key] = _read(cells, extra)
@@ -175,6 +178,10 @@ def to_contents(frame: pd.DataFrame, suite: Suite | str, owner: str = "open-llm-
     }
     middle = dict(written[key] for key in _BEFORE_SCORES)
     tail = dict(written[key] for key in _AFTER_SCORES)
+    for benchmark in suite.benchmarks:  # only errors that came with a source; those from counts follow from the scores
+        error = f"{benchmark.key}.se"
+        if error in frame and frame[error].notna().any() and not _is_from_counts(frame, benchmark):
+            scores[_error_column(benchmark)] = frame[error]
     extra = dict(written[field.key] for field in EXTRAS if field.key in frame and frame[field.key].notna().any())
     return pd.DataFrame(head | middle | scores | tail | extra).reset_index(drop=True)
 
@@ -189,8 +196,9 @@ def _read(cells: Cells, field: Field) -> pd.Series:
     if field.dtype == "str":
         text = cells.text(*field.columns)
         return text if field.key == "license" else text.where(~text.str.lower().isin(UNKNOWN_WORDS))
-    number = cells.number(*field.columns)
-    return number.round().astype("Int64") if field.dtype == "Int64" else number
+    if field.dtype == "Int64":
+        return cells.number(*field.columns, bounds=(0, 1e15)).round().astype("Int64")
+    return cells.number(*field.columns)
 
 
 def _scores(cells: Cells, benchmark: Benchmark) -> tuple[pd.Series, pd.Series]:
@@ -272,13 +280,24 @@ def _link(model: str, owner: str) -> str:
 
 
 def _columns_of(suite: Suite, table: pd.DataFrame) -> int:
-    """How many of the suite's benchmarks the table has a column of."""
+    """How many of the benchmarks that make the suite's average the table has a column of."""
     columns = set(table.columns)
-    return sum(bool(columns & {*_score_columns(each), *_raw_columns(each)}) for each in suite.benchmarks)
+    counted = suite.averaged or suite.benchmarks
+    return sum(bool(columns & {*_score_columns(each), *_raw_columns(each)}) for each in counted)
 
 
 def _score_columns(benchmark: Benchmark) -> tuple[str, ...]:
     return (benchmark.column, *benchmark.columns, benchmark.key)
+
+
+def _error_column(benchmark: Benchmark) -> str:
+    """Standard errors, in the score's unit."""
+    return f"{benchmark.column} SE"
+
+
+def _is_from_counts(frame: pd.DataFrame, benchmark: Benchmark) -> bool:
+    mark = f"{benchmark.key}.approximate"
+    return mark in frame and bool(frame[mark].all())
 
 
 def _raw_columns(benchmark: Benchmark) -> tuple[str, ...]:

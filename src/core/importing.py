@@ -15,6 +15,7 @@ from src.core.contents import settle
 from src.core.errors import BadInput, Conflict, NotFound
 from src.core.frame import from_contents, from_records, read_table, suite_of, to_contents, write_parquet
 from src.core.names import result_path
+from src.core.preferences import from_votes
 from src.core.records import Request, Result
 from src.core.store import Store
 from src.core.tables import unpacked
@@ -57,6 +58,17 @@ def import_files(files: Sequence[Path | str], store: Store, suite: str | None = 
     return Imported(rows, {name: sum(map(len, parts)) for name, parts in frames.items()}, len(results), tuple(notes))
 
 
+def import_votes(files: Sequence[Path | str], store: Store, suite: str | None = None) -> Imported:
+    """Fit a rating to the votes of these tables together and publish it over the store's ratings.
+
+    Ratings hold among the models voted on together, so earlier ones are replaced, never mixed in. Raises BadInput.
+    """
+    known = suites.load(suite or "votes")
+    frame = from_votes(pd.concat([read_table(path) for path in files], ignore_index=True), known)
+    rows = publish(frame, store, keep=False)
+    return Imported({known.name: rows}, {known.name: len(frame)}, 0, frame.attrs["notes"])
+
+
 def frames_of(
     models: Iterable[str], store: Store, names: Iterable[str] | None = None, requests: Iterable[Request] = ()
 ) -> list[pd.DataFrame]:
@@ -81,13 +93,13 @@ def contents_path(suite: str) -> str:
     return f"contents/{folder}/train-00000-of-00001.parquet"
 
 
-def publish(frame: pd.DataFrame, store: Store) -> int:
-    """Write `frame` over its suite's published table, keeping the rows it does not speak of; returns the rows now."""
+def publish(frame: pd.DataFrame, store: Store, keep: bool = True) -> int:
+    """Write `frame` over its suite's published table; `keep` the rows it does not speak of. Returns the rows now."""
     suite = frame.attrs["suite"]
     path = contents_path(suite)
     for attempt in range(TRIES):
         head, known = _published(store, path)
-        whole = merged([known, frame]) if known is not None else frame
+        whole = merged([known, frame]) if keep and known is not None else frame
         try:
             store.replace({path: write_parquet(to_contents(whole, suite))}, head, f"Publish {suite}")
             return len(whole)

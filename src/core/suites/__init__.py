@@ -88,6 +88,15 @@ class Carbon:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """Something to hold models against that is no row of the board: guessing, a person, an older system."""
+
+    title: str
+    scores: Mapping[str, float]  # benchmark → published score
+    help: str
+
+
+@dataclass(frozen=True)
 class Suite:
     """What one board measures."""
 
@@ -100,6 +109,7 @@ class Suite:
     benchmarks: tuple[Benchmark, ...]
     scorers: tuple[Scorer, ...]  # oldest first
     carbon: Carbon | None
+    baselines: tuple[Baseline, ...] = ()
 
     @property
     def scorer(self) -> str:
@@ -158,6 +168,9 @@ def parse(data: Mapping[str, Any]) -> Suite:
         benchmarks=tuple(_benchmark(each) for each in data["benchmark"]),
         scorers=tuple(_scorer(each) for each in data.get("scorer", [{"name": f"{data['name']}-1"}])),
         carbon=Carbon(**data["carbon"]) if "carbon" in data else None,
+        baselines=tuple(
+            Baseline(each["title"], each["scores"], each.get("help", "")) for each in data.get("baseline", ())
+        ),
     )
     _check(suite)
     return suite
@@ -230,6 +243,11 @@ def _check(suite: Suite) -> None:
             f"{suite.name}: '{suite.aggregation}' would add up columns of different directions or units; "
             "give the others weight = 0, or use aggregation = 'win_rate', 'z_mean' or 'none'."
         )
+    for baseline in suite.baselines:
+        if strange := sorted(baseline.scores.keys() - set(keys)):
+            raise BadInput(
+                f"{suite.name}: the baseline {baseline.title} has a score of '{strange[0]}', no benchmark here."
+            )
     for benchmark in suite.benchmarks:
         if benchmark.tasks and len(benchmark.metrics) != 1 and benchmark.pooling != "mean_of_metrics":
             raise BadInput(f"{suite.name}: {benchmark.key} needs exactly one metric, or pooling = 'mean_of_metrics'.")
