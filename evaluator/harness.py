@@ -16,16 +16,28 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from evaluator import engine, sandbox
-from evaluator.job import CHECKPOINTS, RESPONSES, RESULTS, Failure, Job, Unit, checkpoint_path, samples_path
+from evaluator.job import (
+    CHECKPOINTS,
+    RECORDED,
+    RESPONSES,
+    RESULTS,
+    Failure,
+    Job,
+    Unit,
+    checkpoint_path,
+    recorded_path,
+    samples_path,
+)
 
 PYTHON_SEED, OTHER_SEED = 0, 1234  # lm-eval's own defaults, which every published run used
 BOOTSTRAP = 100_000
+NO_WEIGHTS = {"dummy", RECORDED}  # backends that need no torch
 POLL = 5.0  # seconds between looks at the response store
 
 Tell = Callable[..., None]
@@ -61,18 +73,30 @@ def main(run: Path, tell: Tell) -> Failure | None:
 def _load(job: Job, run: Path) -> Any:
     from lm_eval.api import registry
 
+    if job.backend == RECORDED:
+        from evaluator.recorded import Recorded
+
+        return Recorded({task: recorded_path(run, task) for task in job.tasks})
     if job.backend == engine.MODEL_NAME:
         engine.register()
     arguments: dict[str, Any] = {}
-    if job.backend != "dummy":
+    if job.backend not in NO_WEIGHTS:
         # `peft` and `delta` are paths beside the base; nothing here may name a repository
         arguments = {"pretrained": job.weights, "trust_remote_code": False, **PRECISIONS[job.precision]}
         arguments |= {"peft": job.adapter} if job.adapter else {}
         arguments |= {"delta": job.delta} if job.delta else {}
     if job.backend == engine.MODEL_NAME:
         arguments |= {"responses": str(run / RESPONSES), "model_sha": job.revision}
-    given = {"batch_size": job.batch_size, "device": job.device}
+    given = {"batch_size": job.batch_size, "device": job.device or _device(job.backend)}
     return registry.get_model(job.backend).create_from_arg_obj(arguments | job.backend_args, given)
+
+
+def _device(backend: str) -> str | None:
+    if backend in NO_WEIGHTS:
+        return None
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 PRECISIONS: dict[str, dict[str, Any]] = {
@@ -94,7 +118,7 @@ def _run_unit(job: Job, run: Path, unit: Unit, model: Any, tell: Tell) -> None:
     # GPQA's option order comes from the global generator while its items load: seeded anew for every unit
     random.seed(PYTHON_SEED)
     np.random.seed(OTHER_SEED)
-    if job.backend != "dummy":
+    if job.backend not in NO_WEIGHTS:
         set_torch_seed(OTHER_SEED)
 
     started = time.perf_counter()
@@ -111,7 +135,7 @@ def _run_unit(job: Job, run: Path, unit: Unit, model: Any, tell: Tell) -> None:
         task_dict=loaded,
         limit=job.limit,
         bootstrap_iters=BOOTSTRAP,
-        apply_chat_template=job.chat_template,
+        apply_chat_template=job.chat_template and job.backend != RECORDED,
         fewshot_as_multiturn=job.chat_template,
     )
     assert found is not None  # only another rank than the first gets nothing
@@ -119,8 +143,10 @@ def _run_unit(job: Job, run: Path, unit: Unit, model: Any, tell: Tell) -> None:
     for task in unit.tasks:
         samples = found["samples"][task]
         _refuse_nan(task, samples)
+        if job.backend == RECORDED:
+            samples = [model.restore(task, sample) for sample in samples]
         hashes = "".join(s["doc_hash"] + s["prompt_hash"] + s["target_hash"] for s in samples)
-        _write_lines(samples_path(run, task), map(_sample_line, samples))
+        _write_lines(samples_path(run, task), samples if job.backend == RECORDED else map(_sample_line, samples))
         _write_json(
             checkpoint_path(run, task),
             {
@@ -254,7 +280,7 @@ def _about(model: Any, job: Job) -> dict[str, Any]:
         "precision": job.precision,
         "sandbox": os.environ.get(sandbox.SANDBOX, "none"),
     }
-    tokenizer = getattr(model, "tokenizer", None) if job.backend != "dummy" else None
+    tokenizer = getattr(model, "tokenizer", None) if job.backend not in NO_WEIGHTS else None
     special = {
         f"tokenizer_{kind}_token": [getattr(tokenizer, f"{kind}_token"), str(getattr(tokenizer, f"{kind}_token_id"))]
         for kind in ("pad", "eos", "bos")
@@ -262,7 +288,7 @@ def _about(model: Any, job: Job) -> dict[str, Any]:
     }
     return {
         "config": config,
-        "chat_template": model.chat_template(True) if job.chat_template else None,
+        "chat_template": model.chat_template(True) if job.chat_template and job.backend != RECORDED else None,
         **special,
         "eot_token_id": getattr(model, "eot_token_id", None) if tokenizer is not None else None,
         "max_length": getattr(model, "max_length", None) if tokenizer is not None else None,
@@ -325,7 +351,7 @@ def _write_json(path: Path, value: Any) -> None:
     _replace(path, [text])
 
 
-def _write_lines(path: Path, values: Iterator[Any]) -> None:
+def _write_lines(path: Path, values: Iterable[Any]) -> None:
     from lm_eval.utils import handle_non_serializable
 
     dump = json.JSONEncoder(ensure_ascii=False, default=handle_non_serializable).encode

@@ -131,6 +131,13 @@ RESULTS = "results.json"
 LOG = "log.txt"
 RESPONSES = "responses.sqlite"
 CHECKPOINTS = "tasks"
+RECORDED = "recorded"
+"""The backend that gives the answers of an earlier run, to be graded anew."""
+
+
+def recorded_path(run: Path, task: str) -> Path:
+    """Where the sample lines of an earlier run lie for the backend `RECORDED`."""
+    return run / f"recorded_{task}.jsonl"
 
 
 def samples_path(run: Path, task: str) -> Path:

@@ -1,0 +1,136 @@
+"""What a run drew: measured on the GPUs through NVML where there are any, else estimated, and labelled as which."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+JOULES_PER_KWH = 3.6e6
+KG_PER_KWH = 0.2698  # the mean grid that the board always reckoned with
+CPU_WATTS_PER_CORE = 10.0  # for the estimate where nothing measures: a busy server core with its memory
+
+
+@dataclass(frozen=True)
+class Energy:
+    """What one run used. Of a run in several attempts, all of them together."""
+
+    method: Literal["measured (NVML, GPUs only)", "estimated"]
+    kwh: float
+    co2_kg: float
+    seconds: float
+    hardware: str
+
+
+class Meter:
+    """Counts while it runs, and adds to what earlier attempts of the same run folder counted."""
+
+    def __init__(
+        self,
+        run: Path,
+        gpus: Sequence[Any] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        period: float = 5.0,
+        kg_per_kwh: float = KG_PER_KWH,
+    ) -> None:
+        """`gpus`: objects with `joules()` (since some start; None where the card cannot tell), `watts()`, `name`."""
+        self._file = run / "energy.json"
+        self._gpus = list_gpus() if gpus is None else list(gpus)
+        self._clock, self._period, self._kg_per_kwh = clock, period, kg_per_kwh
+        self._joules, self._seconds = self._before()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Meter:
+        self._at = self._clock()
+        self._counters = [gpu.joules() for gpu in self._gpus]
+        self._thread = threading.Thread(target=self._tick, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+        self._add()
+
+    def energy(self) -> Energy:
+        """So far."""
+        measured = bool(self._gpus)
+        kwh = self._joules / JOULES_PER_KWH
+        names = [gpu.name for gpu in self._gpus]
+        parts = [f"{names.count(name)} × {name}" for name in dict.fromkeys(names)]
+        return Energy(
+            method="measured (NVML, GPUs only)" if measured else "estimated",
+            kwh=kwh,
+            co2_kg=kwh * self._kg_per_kwh,
+            seconds=self._seconds,
+            hardware=", ".join(parts) or f"{os.cpu_count()} CPU cores ({platform.machine()})",
+        )
+
+    def _tick(self) -> None:
+        while not self._stop.wait(self._period):
+            self._add()
+
+    def _add(self) -> None:
+        now = self._clock()
+        passed, self._at = now - self._at, now
+        self._seconds += passed
+        if not self._gpus:
+            self._joules += passed * CPU_WATTS_PER_CORE * (os.cpu_count() or 1)
+        for i, gpu in enumerate(self._gpus):
+            counted = gpu.joules()
+            before, self._counters[i] = self._counters[i], counted
+            known = counted is not None and before is not None
+            self._joules += counted - before if known else gpu.watts() * passed
+        self._file.write_text(json.dumps({"joules": self._joules, "seconds": self._seconds}), encoding="utf-8")
+
+    def _before(self) -> tuple[float, float]:
+        try:
+            said = json.loads(self._file.read_text(encoding="utf-8"))
+            return float(said["joules"]), float(said["seconds"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0.0, 0.0
+
+
+def as_dict(energy: Energy) -> dict[str, Any]:
+    """For a result file."""
+    return asdict(energy)
+
+
+def list_gpus() -> list[Any]:
+    """The NVIDIA GPUs of this machine that a run may use; none where there is no driver."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        count = pynvml.nvmlDeviceGetCount()
+    except Exception:  # no library, no driver, no permission: then there is nothing to measure with
+        return []
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").strip()
+    chosen = [int(part) for part in visible.split(",") if part.strip().isdigit()] if visible else range(count)
+    return [_Gpu(pynvml, pynvml.nvmlDeviceGetHandleByIndex(i)) for i in chosen if i < count]
+
+
+class _Gpu:
+    def __init__(self, nvml: Any, handle: Any) -> None:
+        self._nvml, self._handle = nvml, handle
+        name = nvml.nvmlDeviceGetName(handle)
+        self.name = name.decode() if isinstance(name, bytes) else str(name)
+        self.memory_bytes = int(nvml.nvmlDeviceGetMemoryInfo(handle).total)
+
+    def joules(self) -> float | None:
+        """Counted by the card since its driver started; None on cards before Volta."""
+        try:
+            return float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)) / 1000
+        except self._nvml.NVMLError:
+            return None
+
+    def watts(self) -> float:
+        return float(self._nvml.nvmlDeviceGetPowerUsage(self._handle)) / 1000

