@@ -117,21 +117,31 @@ class HubStore:
         dataset, wanted = one_dataset(files)
         contents = {path: data for path, data in wanted if data is not None}
 
-        def look() -> Rev | None:
+        at: Rev | None = None  # what the last look after a doubt saw
+        moved = 0
+
+        def look(doubt: bool) -> Rev | None:
             """A revision that holds all of it already. Raises Conflict where something else lies there."""
-            there = self._find(list(contents), dataset, None)
+            nonlocal at
+            at = self.head(dataset) if doubt else None
+            there = self._find(list(contents), dataset, at)
             for path, leaf in there.items():
                 if not leaf.is_whole(contents[path]):
                     raise Conflict(f"{dataset}/{path} is there already with other bytes; it is written once.")
             if len(there) < len(contents):
                 return None
-            at = self.head(dataset)
-            return at if len(self._find(list(contents), dataset, at)) == len(contents) else None
+            at = at or self.head(dataset)
+            return at if doubt or len(self._find(list(contents), dataset, at)) == len(contents) else None
 
         def commit() -> Rev:
+            nonlocal moved
+            # what may have landed is repeated only if nothing did since the look; where others write all the time,
+            # the same bytes once more do no harm
+            parent = at if moved < PARENTS else None
             try:
-                return self._commit(dataset, contents, (), None, message)
-            except Conflict as error:  # nothing was expected of the head: two commits met
+                return self._commit(dataset, contents, (), parent, message)
+            except Conflict as error:
+                moved += 1
                 raise Busy(str(error)) from error
 
         return self._write(dataset, look, commit, create=True)
@@ -142,7 +152,7 @@ class HubStore:
         gone = [path for path, data in wanted if data is None]
         tried = False
 
-        def look() -> Rev | None:
+        def look(doubt: bool) -> Rev | None:
             nonlocal expect
             if tried:
                 at = self.head(dataset)
@@ -201,14 +211,14 @@ class HubStore:
         return self._clock.now()
 
     def _write(
-        self, dataset: str, look: Callable[[], Rev | None], commit: Callable[[], Rev], create: bool = False
+        self, dataset: str, look: Callable[[bool], Rev | None], commit: Callable[[], Rev], create: bool = False
     ) -> Rev:
         """Looks, writes, and after every doubtful outcome looks again before it writes again."""
         started, tries, doubt = self._monotonic(), 0, False
         while True:
             error: StoreError | None = None
             try:
-                if (rev := look()) is not None:
+                if (rev := look(doubt)) is not None:
                     return rev
                 try:
                     rev = commit()
@@ -332,5 +342,7 @@ class HubStore:
 
 CLOSE = timedelta(seconds=5)
 """Commits nearer than this in time are ordered by what they hold: dates have whole seconds and several servers."""
+PARENTS = 5
+"""So often a doubtful append insists that nothing landed since it looked."""
 PATHS_A_CALL = 500
 READ_TRIES = 5

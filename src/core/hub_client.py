@@ -66,7 +66,7 @@ def redact(text: str) -> str:
 
 
 SECRETS = (
-    (re.compile(r"\b(hf|api_org)_[A-Za-z0-9]{8,}"), r"\1_…"),
+    (re.compile(r"\b(hf|hf_oauth|hf_jwt|api_org)_[A-Za-z0-9.-]{8,}"), r"\1_…"),
     (re.compile(r"(?i)(bearer\s+)[^\s'\",]+"), r"\1…"),
     (re.compile(r"(?i)([?&](?:x-amz-[a-z-]+|signature|sig|policy|key-pair-id|token|expires)=)[^&\s'\")]+"), r"\1…"),
 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.hub.desk import Desk
 from tests.hub.reading import add_reading
@@ -30,10 +30,20 @@ def build_app(hub: Hub, patient: bool = True) -> FastAPI:
             headers |= {"Retry-After": error.headers.get("Retry-After", "1")}
         return JSONResponse({"error": str(error)}, error.status, headers)
 
-    @app.middleware("http")
-    async def date(request: Request, call_next: Callable[[Request], Any]) -> Any:
-        response = await call_next(request)
-        response.headers["Date"] = formatdate(hub.clock(), usegmt=True)
-        return response
-
+    app.add_middleware(Dated, clock=lambda: hub.clock())  # noqa: PLW0108 (tests change it)
     return app
+
+
+class Dated:
+    """Every answer carries the Hub's time."""
+
+    def __init__(self, app: ASGIApp, clock: Callable[[], float]) -> None:
+        self.app, self.clock = app, clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"date", formatdate(self.clock(), usegmt=True).encode())]
+            await send(message)
+
+        await self.app(scope, receive, dated)
