@@ -118,8 +118,8 @@ export class Controls {
     this.popover.className = `lt-pop lt-pop-${part}`;
     this.popover.showPopover();
     const at = button.getBoundingClientRect();
-    const room = document.documentElement.clientWidth - this.popover.offsetWidth - 8;
-    this.popover.style.left = `${Math.max(8, Math.min(at.left, room))}px`;
+    const fits = at.left + this.popover.offsetWidth <= document.documentElement.clientWidth - 8;
+    this.popover.style.left = `${Math.max(8, fits ? at.left : at.right - this.popover.offsetWidth)}px`;
     this.popover.style.top = `${at.bottom + 4}px`;
     this.popover.style.maxHeight = `${innerHeight - at.bottom - 16}px`;
     this.opener_ = button;

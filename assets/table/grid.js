@@ -341,7 +341,7 @@ const FILL = {
     const value = data.text(column.key, index);
     text.data = value ?? UNKNOWN;
     node.title = value ?? UNKNOWN;
-    node.classList.toggle("lt-unknown", value === null);
+    node.classList.toggle("lt-unknown", value === null || value === UNKNOWN);
   },
 
   flag({ column, node, text }, index, { data }) {

@@ -280,4 +280,9 @@ function tally(column) {
   return { values, codes: column?.codes, every, found: new Float64Array(values.length) };
 }
 
-const named = (values, every, found) => Object.fromEntries(values.map((value, at) => [value, found[at]]).filter((_, at) => every[at]));
+/** Counts by value; a licence that says "unknown" is counted with those that say nothing. */
+function named(values, every, found) {
+  const counts = {};
+  values.forEach((value, at) => every[at] && (counts[value] = (counts[value] ?? 0) + found[at]));
+  return counts;
+}

@@ -242,7 +242,7 @@ export class Table {
 
   /** Put the actions into a row; `toggle`: a touch opens and closes them. */
   showActs(slot, toggle) {
-    const cell = slot?.cells?.find(({ column }) => column.kind === "run")?.node;
+    const cell = slot?.cells?.find(({ column }) => column.kind === "model")?.node;
     if (!cell || slot.index < 0 || (toggle && this.acts.parentNode === cell)) return this.acts.remove();
     this.acting = slot.index;
     const { data } = this.view;

@@ -1,0 +1,73 @@
+// The cases of tests/data/query_cases.json in the browser's code.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+
+import { Data } from "../../assets/table/data.js";
+import { read, write } from "../../assets/table/links.js";
+import { Answers } from "../../assets/table/query.js";
+
+const { rows, cases } = JSON.parse(readFileSync(new URL("../data/query_cases.json", import.meta.url)));
+const BENCHMARKS = ["ifeval", "bbh", "math", "gpqa", "musr", "mmlu_pro"];
+const score = (key, shown, weight) => ({ key, title: key, kind: "score", path: `${key}.score`, shown, weight, better: "higher", digits: 1 });
+const column = (key, kind, path = key, shown = false) => ({ key, title: key, kind, path, shown, weight: 0 });
+
+const about = {
+  columns: [
+    column("rank", "rank", "average", true), column("model", "model", "model", true), column("type", "type", "model_type", true),
+    { ...score("average", true, 0), path: "average" },
+    ...BENCHMARKS.map((key) => score(key, true, 1)),
+    ...BENCHMARKS.map((key) => ({ ...score(`${key}.raw`, false, 0), path: `${key}.raw` })),
+    ...["precision", "architecture", "family", "license"].map((key) => column(key, "text")),
+    column("params_b", "number"), column("co2_kg", "number"),
+    ...["merged", "moe", "flagged", "available", "official"].map((key) => column(key, "flag")),
+    ...["upload_date", "submission_date"].map((key) => column(key, "date")),
+  ],
+  types: ["pretrained", "continued", "finetuned", "chat", "merge", "multimodal", "other"].map((key) => ({ key, title: { finetuned: "fine-tuned" }[key] ?? key })),
+  sizes: [["edge", null, 3], ["consumer", 3, 7], ["mid", 7, 65], ["gpu_rich", 65, null]].map(([key, low, high]) => ({ key, low, high })),
+  hides: [["merged", "merged", true], ["moe", "moe", true], ["flagged", "flagged", true], ["gone", "available", false]].map(([key, path, when]) => ({ key, path, when })),
+};
+
+function encode({ kind, path, key }) {
+  const values = rows.map((row) => row[path] ?? null);
+  if (kind === "model") return { lines: values.join("\n") };
+  if (kind === "flag") return { flags: values.map((value) => (value === null ? "-" : value ? "1" : "0")).join("") };
+  if (kind === "date") return { days: values.map((value) => (value === null ? null : Date.parse(value) / 86400000)) };
+  if (kind === "text" || kind === "type") {
+    const words = [...new Set(values.filter((value) => value !== null))];
+    return { values: words, codes: values.map((value) => words.indexOf(value)) };
+  }
+  const scale = key.endsWith(".raw") ? 100 : 1;
+  return { numbers: values.map((value) => (value === null ? null : Math.round(value * scale * 1e4) / 1e4)) };
+}
+
+const data = () =>
+  new Data({ n: rows.length, columns: Object.fromEntries(about.columns.filter(({ kind }) => kind !== "rank").map((each) => [each.key, encode(each)])) });
+
+// one for all cases: what an earlier view left behind must not change a later one
+const answers = new Answers(data(), about);
+const params = (text) => text.replaceAll("+", "%2B");
+const plain = (value) => (Number.isNaN(value) ? null : value);
+
+for (const each of cases) {
+  test(each.asks, () => {
+    const query = read(params(each.params));
+    const answer = answers.answer(query);
+    const found = [...answer.rows];
+    assert.equal(found.map((row) => rows[row].as).join(" "), each.rows);
+    assert.equal(answer.problem, each.problem ?? null);
+    for (const name of ["pinned", "matches"]) if (name in each) assert.equal(answer[name], each[name]);
+    for (const name of ["ranks", "averages"]) if (name in each) assert.deepEqual(found.map((row) => plain(answer[name][row])), each[name]);
+    const counts = answers.counts(answer.failed);
+    for (const [group, wanted] of Object.entries(each.counts ?? {})) assert.deepEqual(counts[group], wanted);
+    assert.deepEqual(read(write(query)), query);
+    if ("canonical" in each) assert.deepEqual(Object.fromEntries(new URLSearchParams(write(query))), Object.fromEntries(new URLSearchParams(params(each.canonical))));
+  });
+}
+
+test("a filter that is dropped brings back the rows that failed it alone", () => {
+  const { relaxed } = answers.counts(answers.answer(read("types=chat&params=,2")).failed);
+  assert.equal(relaxed.types, 1); // the 1B model
+  assert.equal(relaxed.params, 3);
+});
