@@ -40,7 +40,10 @@ class ItemModel:
 
 @dataclass(frozen=True)
 class SubsetEstimate:
-    """A share of right answers, 0..1, estimated from `asked` of `items` questions; never ranked as if measured."""
+    """A score over all `items` questions, estimated from those `asked`; never ranked as if measured.
+
+    value, se, interval: a share 0..1, or in the unit of `worth` where that was given.
+    """
 
     value: float
     se: float
@@ -121,31 +124,41 @@ def estimate(
     strata: ArrayLike,
     *,
     rng: np.random.Generator,
+    worth: ArrayLike | None = None,
     splits: int = 5,
     level: float = 0.95,
 ) -> SubsetEstimate:
-    """Share right on all items from the `scores` (0..1) of those `asked`, drawn by `choose_subset` from `strata`.
+    """Σ worth·x over all items from the `scores` x (0..1) of those `asked`, drawn by `choose_subset` from `strata`.
 
+    worth: (items,), alike within a stratum; by default 1/items, for the share right. A plain mean of k normalised
+    subtasks gives an item of subtask s 100/(1 − chance_s)/(k·N_s), and then wants Σ 100·chance_s/(1 − chance_s)/k
+    taken off.
     Two-fold cross-fitting: ability fitted on one half predicts p̂; the other half corrects it. Within stratum s,
-    half k gives (Σ known x + Σ_rest p̂ + N_rest · mean_k(x − p̂))/N_s, unbiased whatever p̂ is; halves are averaged, then
-    a few random splits. Var = Σ_s (N_s/N)² (1 − n_s/N_s) v_s/n_s, v_s the variance of x − p̂ (Särndal, Swensson, Wretman
-    1992, Model Assisted Survey Sampling, 6.6).
+    half k gives T_s = Σ known x + Σ_rest p̂ + N_rest · mean_k(x − p̂), unbiased whatever p̂ is; halves are averaged, then
+    a few random splits. Var = Σ_s worth_s² N_s² (1 − n_s/N_s) v_s/n_s, v_s the variance of x − p̂ (Särndal, Swensson,
+    Wretman 1992, Model Assisted Survey Sampling, 6.6).
     """
     x, (_, label) = np.asarray(scores, float), np.unique(np.asarray(strata), return_inverse=True)
-    if len(x) != len(asked) or len(label) != len(model.intercepts):
-        raise BadInput(
-            f"{len(asked)} questions came with {len(x)} scores, {len(model.intercepts)} items, {len(label)} strata."
-        )
-    results = [_split_estimate(model, asked, x, label, rng) for _ in range(splits)]
-    value, variance = np.mean(results, axis=0)
     n, total = len(asked), len(label)
-    se = max(float(np.sqrt(variance)), float(least_se(n)) * np.sqrt(1 - n / total))
-    return SubsetEstimate(float(value), se, normal_interval(float(value), se, level), n, total)
+    if len(x) != n or total != len(model.intercepts):
+        raise BadInput(f"{n} questions came with {len(x)} scores, {len(model.intercepts)} items, {total} strata.")
+    if np.bincount(label[asked], minlength=label.max() + 1).min() < 2:
+        raise BadInput("Every stratum needs at least two questions asked; take them from choose_subset.")
+    each = np.full(total, 1 / total) if worth is None else np.asarray(worth, float)
+    weight = np.bincount(label, each) / np.bincount(label)
+    if not np.allclose(each, weight[label]):
+        raise BadInput("Questions of one stratum must be worth the same; use the subtasks as strata.")
+    results = [_split_estimate(model, asked, x, label, rng) for _ in range(splits)]
+    totals, variances = (np.mean(part, axis=0) for part in zip(*results, strict=True))
+    value, se = float(weight @ totals), float(np.sqrt(weight**2 @ variances))
+    se = max(se, float(each.sum()) * least_se(n) * float(np.sqrt(1 - n / total)))
+    return SubsetEstimate(value, se, normal_interval(value, se, level), n, total)
 
 
 def _split_estimate(
     model: ItemModel, asked: NDArray[np.intp], x: Array, label: NDArray[np.intp], rng: np.random.Generator
-) -> tuple[float, float]:
+) -> tuple[Array, Array]:
+    """Estimated sums of scores over the strata, and their variances, from one split in halves."""
     sizes, taken = np.bincount(label), np.bincount(label[asked], minlength=label.max() + 1)
     fold = _folds(label[asked], rng)
     residual = np.empty(len(x))
@@ -162,8 +175,7 @@ def _split_estimate(
         total += mine / taken * (sure + rest * correction)
     off = residual - (np.bincount(label[asked], residual) / taken)[label[asked]]
     spread = np.bincount(label[asked], off**2) / np.maximum(taken - 1, 1)
-    share = sizes / sizes.sum()
-    return float(total.sum() / sizes.sum()), float(np.sum(share**2 * (1 - taken / sizes) * spread / taken))
+    return total, sizes**2 * (1 - taken / sizes) * spread / taken
 
 
 def _folds(strata: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:

@@ -5,6 +5,7 @@ import pytest
 from scipy.special import expit
 
 from src.core.errors import BadInput
+from src.core.statistics.intervals import Stratum, macro
 from src.core.statistics.subset import (
     ItemModel,
     ability_of,
@@ -60,6 +61,22 @@ def test_estimate_beats_the_plain_mean_of_a_random_subset(world, model):
     assert np.std(helped) < 0.85 * np.std(plain)
 
 
+def test_a_mean_of_normalised_subtasks_is_estimated_on_the_published_scale(world, model):
+    rng = np.random.default_rng(7)
+    subtasks, chance = np.repeat([0, 1, 2, 3], [400, 200, 150, 50]), np.array([1 / 2, 1 / 5, 1 / 3, 0])
+    scale = 100 / (1 - chance)
+    worth = (scale / 4 / np.bincount(subtasks))[subtasks]
+    off, inside = [], []
+    for row in world[0][450:550]:
+        published = macro([Stratum(row[subtasks == s], chance[s]) for s in range(4)]).unclipped
+        asked = choose_subset(subtasks, 100, rng)
+        found = estimate(model, asked, row[asked], subtasks, worth=worth, rng=rng, splits=2)
+        off.append(found.value - np.sum(scale * chance) / 4 - published)
+        inside.append(published + np.sum(scale * chance) / 4 in found.interval)
+    assert np.mean(off) == pytest.approx(0, abs=3 * np.std(off) / 10)
+    assert 0.88 <= np.mean(inside) <= 0.99
+
+
 def test_asking_everything_leaves_no_error(world, model):
     correct = world[0]
     found = estimate(model, np.arange(800), correct[500], difficulty_strata(model), rng=np.random.default_rng(3))
@@ -86,3 +103,11 @@ def test_too_few_reference_models_are_refused(world):
         fit_item_model(world[0][:399])
     with pytest.raises(BadInput, match="cannot hold two"):
         choose_subset(np.arange(80), 100, np.random.default_rng(6))
+
+
+def test_a_stratum_nobody_was_asked_about_is_refused(model):
+    strata = np.repeat([0, 1], 400)
+    with pytest.raises(BadInput, match="at least two questions asked"):
+        estimate(model, np.arange(100), np.ones(100), strata, rng=np.random.default_rng(8))
+    with pytest.raises(BadInput, match="worth the same"):
+        estimate(model, np.arange(0, 800, 8), np.ones(100), strata, worth=np.arange(800), rng=np.random.default_rng(9))
