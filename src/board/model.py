@@ -1,4 +1,4 @@
-"""One model as its page shows it: who it is, its scores beside its peers' and its base's, its runs, how to run it again."""
+"""One model as its page shows it: who it is, its scores beside its peers’ and its base’s, its runs, its command."""
 
 from __future__ import annotations
 

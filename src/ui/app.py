@@ -29,10 +29,11 @@ AT_ONCE = 16  # events of one kind that run side by side; Gradio's own default i
 def build_app(board: Board, settings: Settings) -> gr.Blocks:
     """All pages as one Gradio app, not launched."""
     with gr.Blocks(title=settings.name, analytics_enabled=False, fill_width=True) as demo:
-        _build(PAGES[0], demo, board, settings)
-    for page in PAGES[1:]:
-        with demo.route(page.nav or page.name, f"/{page.name}", show_in_navbar=False):
-            _build(page, demo, board, settings)
+        pass
+    for page in PAGES:
+        if page.build:
+            with demo.route(page.nav or page.name, f"/{page.name}", show_in_navbar=False):
+                page.build(demo, board, settings)
     demo.queue(default_concurrency_limit=AT_ONCE)
     return demo
 
@@ -59,8 +60,3 @@ def launch_options(board: Board, settings: Settings) -> dict[str, Any]:
             "middleware": [Middleware(Documents, pages=PAGES, board=board, settings=settings)],
         },
     }
-
-
-def _build(page: Page, demo: gr.Blocks, board: Board, settings: Settings) -> None:
-    if page.build:
-        page.build(demo, board, settings)

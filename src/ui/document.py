@@ -2,7 +2,7 @@
 
 Gradio serves each page at one fixed address and paints nothing before its script has run. Here `/model/{org}/{name}` is
 answered by Gradio's page `/model`, and the head, the top bar and everything that can be read at once stand in the
-document itself.
+document itself. A page without Gradio components does not load Gradio at all.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 from markupsafe import Markup
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -84,7 +84,14 @@ class Documents:
         found = self.find(scope) if scope["method"] in ("GET", "HEAD") else None
         if found is None:
             return await self._otherwise(scope, receive, send)
+        if not found.canonical:
+            plain = RedirectResponse("../" + found.visit.path.rstrip("/").rpartition("/")[2], 308)
+            return await plain(scope, receive, send)
         view = self._view(found)
+        if found.page.build is None:  # nothing on it needs Gradio, so the browser is spared it
+            document = self._plain(found.visit, view, found.page)
+            answer = HTMLResponse(document, view.status, headers={"Cache-Control": "no-cache"})
+            return await answer(scope, receive, send)
         scope = {**scope, "path": f"{scope.get('root_path', '')}/{found.page.name}".rstrip("/") or "/"}
         scope["raw_path"] = scope["path"].encode()
         await self.app(scope, receive, _Rewriting(send, view.status, lambda page: self.wrap(page, found, view, nonce)))
@@ -146,10 +153,10 @@ class Documents:
             h("div", {"id": "lb-content", "class": "lb-content", "tabindex": "-1"}, view.body),
         )
 
-    def _plain(self, visit: Visit, view: View) -> str:
+    def _plain(self, visit: Visit, view: View, page: Page | None = None) -> str:
         """A whole document of ours, without Gradio."""
         up = "../" * (visit.path.count("/") - 1) or "./"
-        body = h("body", {}, self._before(None, visit, view), shell.footer(self.settings))
+        body = h("body", {}, self._before(page, visit, view), shell.footer(self.settings))
         meta = h("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"})
         top = h(
             "head", {}, h("meta", {"charset": "utf-8"}), h("base", {"href": up}), meta, shell.head(view, self.settings)

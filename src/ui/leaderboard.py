@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from markupsafe import Markup
 
 from src.board.snapshot import Board, Snapshot
@@ -29,10 +27,6 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
     return View("", body, head=Markup(table.head()), description=f"{snapshot.suite.title}. {sentence(snapshot)}")
 
 
-def build(demo: Any, board: Board, settings: Settings) -> None:
-    """The table."""
-
-
 def sentence(snapshot: Snapshot) -> str:
     """What the board holds: "4,576 models on six benchmarks, each run the same way."."""
     rows, names = len(snapshot.frame), snapshot.frame["model"].nunique()
@@ -43,4 +37,4 @@ def sentence(snapshot: Snapshot) -> str:
 
 NUMBERS = dict(enumerate(("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")))
 
-PAGE = Page(name="", route="/", nav="Leaderboard", view=view, build=build)
+PAGE = Page(name="", route="/", nav="Leaderboard", view=view)

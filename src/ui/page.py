@@ -40,4 +40,5 @@ class Page:
     route: str  # "/model/{org}/{name}"
     nav: str | None  # its word in the top bar; None: reached by links only
     view: Callable[[Board, Settings, Visit], View]
-    build: Callable[[Any, Board, Settings], None] | None = None  # called with the Blocks, inside the page's own context
+    build: Callable[[Any, Board, Settings], None] | None = None
+    """Makes its Gradio components, inside the page's own context; None: it has none, and does without Gradio."""

@@ -36,7 +36,7 @@ def _filled(
     opened: Callable[..., Any], board: Board, here: gr.Textbox, draw: Callable[[Suite, RunDetail], Markup]
 ) -> None:
     """A tab that holds what `draw` makes of the run's files, fetched on the event `opened`."""
-    box = gr.HTML(WAITING, container=False, padding=False)
+    box = gr.HTML(WAITING, apply_default_css=False)
 
     def fill(address: str) -> str:
         return str(detail(board, address, draw))
@@ -73,7 +73,7 @@ def _subtasks(suite: Suite, run: RunDetail) -> Markup:
         [
             h("th", {"scope": "col", "class": "lb-num"}, h("abbr", {"title": help}, title))
             for title, help in (
-                ("Items", "Questions that were scored"),
+                ("Items", "Questions that were scored; where the file does not tell, those the task has"),
                 ("Shots", "Worked examples before each question"),
                 ("Chance", "What guessing earns"),
                 ("Raw", "Share of points"),
@@ -117,7 +117,7 @@ def _benchmark(suite: Suite, scored: BenchmarkScore, run: RunDetail) -> Markup:
 def _cells(task: SubtaskScore, run: RunDetail) -> Markup:
     error = run.stderrs.get(task.task)
     return join(
-        h("td", {"class": "lb-num"}, f"{task.n:,}" if task.n else "unknown"),
+        h("td", {"class": "lb-num"}, f"{task.n:,}" if task.n else task.items and f"{task.items:,}"),
         h("td", {"class": "lb-num"}, task.shots),
         h("td", {"class": "lb-num"}, number(task.chance, 3)),
         h("td", {"class": "lb-num", "title": task.raw}, number(task.raw, 4)),
