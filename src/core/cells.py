@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,13 @@ class Cells:
     def text(self, *spellings: str) -> pd.Series:
         """Trimmed text; empty and endless cells are unknown."""
         column = self.column(*spellings)
-        text = column.astype(TEXT).str.strip()
+        if column.dtype == object:
+            plain = column.map(_as_text, na_action="ignore")
+            if bad := int((column.notna() & plain.isna()).sum()):
+                self._note(bad, column, "neither text nor numbers")
+        else:
+            plain = column
+        text = plain.astype(TEXT).str.strip()
         long = text.str.len() > LONGEST
         if long.any():
             self._note(int(long.sum()), column, f"longer than {LONGEST:,} characters")
@@ -42,13 +49,13 @@ class Cells:
         column = self.column(*spellings)
         if column.dtype == bool:
             return column.astype("boolean")
-        known = {value: FLAGS.get(str(value)[:9].lower()) for value in column.dropna().unique()}
-        return column.map(known).astype("boolean")
+        text = self.text(*spellings)
+        return text.map({word: FLAGS.get(word.lower()) for word in text.dropna().unique()}).astype("boolean")
 
     def number(self, *spellings: str, bounds: tuple[float, float] | None = None) -> pd.Series:
         """Finite numbers within `bounds`."""
         column = self.column(*spellings)
-        number = pd.to_numeric(column, errors="coerce").astype("float64")
+        number = _numbers(column)
         usable = pd.Series(np.isfinite(number), index=number.index)
         if bounds:
             usable &= number.between(bounds[0] - 1e-9, bounds[1] + 1e-9)
@@ -60,6 +67,28 @@ class Cells:
 
     def _note(self, count: int, column: pd.Series, what: str) -> None:
         self.notes.append(f"{count:,} cells of '{column.name}' are {what}; they are read as unknown.")
+
+
+def _as_text(value: object) -> str | None:
+    if isinstance(value, bool | np.bool_ | int | float | np.number):
+        return str(value)
+    # half a surrogate pair is a str that no file can hold
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    if column.dtype == object:
+        column = column.map(lambda value: value if isinstance(value, str) else _as_float(value), na_action="ignore")
+    elif column.dtype.kind not in "biufO" and not isinstance(column.dtype, pd.StringDtype):
+        return pd.Series(np.nan, index=column.index)  # dates and the like
+    return pd.to_numeric(column, errors="coerce").astype("float64")
+
+
+def _as_float(value: object) -> float | None:
+    try:
+        return float(value) if isinstance(value, int | float | np.number | Decimal) else None
+    except OverflowError:
+        return None
 
 
 def each(values: pd.Series, function: Callable[[str], str | None]) -> pd.Series:

@@ -127,9 +127,7 @@ def merged(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     # rows of one frame are never one row, even where a table without precisions makes them look it
     nth = stacked.groupby(["_frame", *key], sort=False, dropna=False).cumcount()
     row = stacked.groupby([*key, nth], sort=False, dropna=False).ngroup()
-    scores = [
-        name for name in stacked if name.endswith((".raw", ".score")) or name in ("average", "scorer", "result_path")
-    ]
+    scores = [name for name in stacked if "." in name or name in ("average", "scorer", "result_path")]
     facts = stacked.drop(columns=["_frame", *scores]).groupby(row, sort=True).last()  # the last that is known
     position = pd.Series(stacked.index, index=stacked.index)
     has_scores = stacked.filter(regex=r"\.score$").notna().any(axis=1)

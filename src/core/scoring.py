@@ -101,7 +101,13 @@ def scorer_of(result: Result, suite: Suite) -> str | None:
 
 
 def co2_kg(result: Result, suite: Suite) -> float | None:
-    """CO₂ of the run in kg: power × hours × carbon intensity, as the suite's board reckoned it."""
+    """CO₂ of the run in kg: as measured with it, else power × hours × carbon intensity as the suite's board reckoned.
+
+    None where neither the run nor the suite tells.
+    """
+    energy = result.settings.get("energy")
+    if isinstance(energy, dict) and (measured := number(energy.get("co2_kg"))) is not None:
+        return measured
     seconds = number(result.settings.get("total_evaluation_time_seconds"))
     if suite.carbon is None or seconds is None or seconds <= 0:
         return None
@@ -147,8 +153,8 @@ def _subtask(result: Result, benchmark: Benchmark, task: Task) -> SubtaskScore:
         problem = f"{shots} examples, not {task.shots}"
     elif n is not None and task.items is not None and n < task.items:
         problem = f"only {n:,} of {task.items:,} items"
-    elif benchmark.bounds and not all(0 <= value <= 1 for value in values):
-        problem = f"{max(values, key=abs):g} is no share of right answers"
+    elif strange := [value for value in values if not _is_within(value * benchmark.scale, benchmark.bounds)]:
+        problem = f"{strange[0]:g} cannot be"
     raw = sum(values) / len(values) if values and not problem else None
     return SubtaskScore(
         task=task.name,
@@ -162,6 +168,10 @@ def _subtask(result: Result, benchmark: Benchmark, task: Task) -> SubtaskScore:
         metrics=metrics,
         problem=problem,
     )
+
+
+def _is_within(score: float, bounds: tuple[float, float] | None) -> bool:
+    return bounds is None or bounds[0] - 1e-9 <= score <= bounds[1] + 1e-9
 
 
 def _subtask_score(raw: float, task: Task, benchmark: Benchmark) -> float:

@@ -136,8 +136,9 @@ class Suite:
 
 
 def names() -> tuple[str, ...]:
-    """The suites at hand, newest first."""
-    return tuple(sorted((path.stem for path in FOLDER.glob("*.toml")), key=lambda name: (name != DEFAULT, name)))
+    """The suites at hand: the default first, then the Open LLM Leaderboard before it, then the others."""
+    every = (path.stem for path in FOLDER.glob("*.toml"))
+    return tuple(sorted(every, key=lambda name: (name != DEFAULT, not name.startswith("open-llm"), name)))
 
 
 def load(name: str | Path = DEFAULT) -> Suite:
