@@ -41,7 +41,8 @@ def archive(listing: Listing) -> bytes:
 def records(listing: Listing) -> list[tuple[str, dict[str, Any]]]:
     """(path in the datastore, record) of each listed row."""
     snapshot = listing.snapshot
-    frame = with_certainty(snapshot.frame, snapshot.suite).iloc[listing.positions]
+    frame = snapshot.frame if "average.se" in snapshot.frame else with_certainty(snapshot.frame, snapshot.suite)
+    frame = frame.iloc[listing.positions]
     columns = {name: plain(frame[name]) for name in frame.columns}
     rows = ({name: values[at] for name, values in columns.items()} for at in range(len(frame)))
     return [

@@ -65,7 +65,7 @@ def parquet(listing: Listing) -> bytes:
 
 def jsonl(listing: Listing) -> bytes:
     """One record a line, as the API gives them."""
-    return b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in listing.records())
+    return b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in listing.json())
 
 
 FORMATS = {

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+import orjson
 import pandas as pd
 
 from src.board.columns import Column
 from src.board.query import Query, Selection, run
 from src.board.rows import Rows
 from src.board.snapshot import Snapshot
+from src.core import suites
 from src.core.errors import BadInput, NotFound
 
 FACTS = (
@@ -45,6 +48,11 @@ FACTS = (
 
 CERTAINTY = ("se", "low", "high")
 """What a record adds to a score where the frame has it: standard error and 95 % interval, in points."""
+
+PLACES = {"rank_low": "rank.low", "rank_high": "rank.high", "tied": "tied"}
+"""What a record adds to the rank, of the whole board: the places it may have, and whether it may be the best."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,17 @@ class Listing:
         """One plain dict a row."""
         return records(self.frame, [benchmark.key for benchmark in self.snapshot.suite.benchmarks])
 
+    def json(self) -> list[orjson.Fragment]:
+        """The same records, written once for each row of a snapshot however often they are listed."""
+        written = _written_of(self.snapshot.frame)
+        ranks = self.selection.ranks[self.start : self.end].tolist()
+        averages = self.selection.averages[self.start : self.end].tolist() if self.query.average == "shown" else None
+        found = []
+        for at, (position, rank) in enumerate(zip(self.positions.tolist(), ranks, strict=True)):
+            own = {"rank": None if math.isnan(rank) else int(rank)} | ({"average": averages[at]} if averages else {})
+            found.append(orjson.Fragment(orjson.dumps(own)[:-1] + b"," + written[averages is not None][position][1:]))
+        return found
+
 
 def listing(snapshot: Snapshot, query: Query, limit: int | None = None, offset: int = 0) -> Listing:
     """The rows of `query`, pinned ones first. Raises BadInput for a search that cannot be read."""
@@ -113,16 +132,15 @@ def of_model(snapshot: Snapshot, model: str) -> pd.DataFrame:
 
 def records(frame: pd.DataFrame, benchmarks: Sequence[str]) -> list[dict[str, Any]]:
     """Rows of a frame as dicts of plain values: id, rank, facts, `average`, and `benchmarks` → key → raw, score, …"""
-    top = {name: plain(frame[name]) for name in ("id", "rank", *FACTS) if name in frame}
-    average = _measure(frame, "average", "value")
+    top = {name: plain(frame[name]) for name in ("rank", "id", *FACTS) if name in frame}
+    top |= {name: plain(frame[path]) for name, path in PLACES.items() if path in frame}
+    average = _measure(frame, "average", "value") if "average" in frame else {}
     scores = {key: _measure(frame, key) for key in benchmarks}
     listed = []
     for at in range(len(frame)):
         record: dict[str, Any] = {name: values[at] for name, values in top.items()}
-        record["average"] = average["value"][at]
-        for part in CERTAINTY:
-            if part in average:
-                record[f"average_{part}"] = average[part][at]
+        for part, values in average.items():
+            record["average" if part == "value" else f"average_{part}"] = values[at]
         record["benchmarks"] = {
             key: {part: values[at] for part, values in parts.items()} for key, parts in scores.items()
         }
@@ -147,18 +165,32 @@ def _measure(frame: pd.DataFrame, key: str, bare: str | None = None) -> Mapping[
     return {part: plain(frame[path]) for part, path in parts.items() if path in frame}
 
 
-_RECENT: OrderedDict[int, tuple[pd.DataFrame, Rows]] = OrderedDict()
-_MOST_FRAMES = 12
-_LOCK = Lock()
+class Recent(Generic[T]):
+    """What was made of the last few frames; a frame is known by its identity, and kept so that its id stays its own."""
+
+    def __init__(self, make: Callable[[pd.DataFrame], T], most: int = 12) -> None:
+        self._make, self._most = make, most
+        self._made: OrderedDict[int, tuple[pd.DataFrame, T]] = OrderedDict()
+        self._lock = Lock()
+
+    def __call__(self, frame: pd.DataFrame) -> T:
+        with self._lock:
+            known = self._made.get(id(frame))
+            if known is None:
+                known = self._made[id(frame)] = (frame, self._make(frame))
+                while len(self._made) > self._most:
+                    self._made.popitem(last=False)
+            self._made.move_to_end(id(frame))
+            return known[1]
 
 
-def rows_of(frame: pd.DataFrame) -> Rows:
-    """`Rows` of a frame that is asked again and again: its lower-cased names and orders are reckoned once."""
-    with _LOCK:
-        known = _RECENT.get(id(frame))
-        if known is None:
-            known = _RECENT[id(frame)] = (frame, Rows(frame))  # the frame is kept, so that its id stays its own
-            while len(_RECENT) > _MOST_FRAMES:
-                _RECENT.popitem(last=False)
-        _RECENT.move_to_end(id(frame))
-        return known[1]
+def _write_all(frame: pd.DataFrame) -> tuple[list[bytes], list[bytes]]:
+    """Every row's record as JSON without its rank; and without its average, which some queries reckon anew."""
+    benchmarks = [benchmark.key for benchmark in suites.load(frame.attrs["suite"]).benchmarks]
+    whole = records(frame.drop(columns="rank", errors="ignore"), benchmarks)
+    bare = ({name: value for name, value in record.items() if not name.startswith("average")} for record in whole)
+    return [orjson.dumps(record) for record in whole], [orjson.dumps(record) for record in bare]
+
+
+rows_of = Recent(Rows)
+_written_of = Recent(_write_all, most=4)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from src.board.certainty import with_certainty
 from src.board.snapshot import Board, Snapshot, State
 from src.core.frame import from_contents
 from src.core.store import LocalStore
@@ -20,9 +21,7 @@ def row(model: str, average: float, **changed: Any) -> dict[str, Any]:
     """A row of a contents table whose six scores are all `average`, published the day `Submission Date` says."""
     raws = {"IFEval": 1, "BBH": 1, "MATH Lvl 5": 1, "GPQA": 0.75, "MUSR": 1, "MMLU-PRO": 0.9}
     base = {"GPQA": 0.25, "MMLU-PRO": 0.1}
-    scores = dict.fromkeys(V2, average) | {
-        f"{name} Raw": base.get(name, 0) + raws[name] * average / 100 for name in V2
-    }
+    scores = dict.fromkeys(V2, average) | {f"{name} Raw": base.get(name, 0) + raws[name] * average / 100 for name in V2}
     return {
         "fullname": model,
         "Precision": "bfloat16",
@@ -59,7 +58,7 @@ ROWS = (
 def snapshot(*rows: dict[str, Any], as_of: datetime = AS_OF, revision: str = "a1b2c3d4e5f6") -> Snapshot:
     """These rows (by default `ROWS`) as the board shows them."""
     suite = load("open-llm-v2")
-    frame = from_contents(pd.DataFrame(list(rows or ROWS)), suite)
+    frame = with_certainty(from_contents(pd.DataFrame(list(rows or ROWS)), suite), suite)
     return Snapshot(frame, suite, revision, "local", as_of, None, "a folder")
 
 

@@ -50,7 +50,7 @@ def test_a_file_holds_what_the_query_lists_and_its_columns():
 def test_json_lines_hold_one_record_a_line():
     lines = [json.loads(line) for line in written("jsonl", limit=1).splitlines()]
     assert len(lines) == 1
-    assert lines[0]["benchmarks"]["gpqa"] == {"raw": pytest.approx(0.625), "score": 50.0}
+    assert (lines[0]["benchmarks"]["gpqa"]["raw"], lines[0]["benchmarks"]["gpqa"]["score"]) == (0.625, 50.0)
     assert lines[0]["generation"] == 0
 
 
@@ -65,8 +65,16 @@ FORMULAS = [
 def test_no_text_reaches_a_spreadsheet_as_a_formula(formula):
     out = written("csv", {}, row("org/m", 1.0, **{"Hub License": formula, "Architecture": f"A,{formula}"}))
     (cells,) = csv.DictReader(io.StringIO(out.decode(), newline=""))
-    assert all(cell == "" or cell[0] not in "=+-@\t\r\n＝＋－＠|%\ufeff\u200b\u00a0 " for cell in cells.values())
-    assert not any(cell.lstrip().startswith(("=", "＝")) for cell in cells.values())
+    texts = [cell for cell in cells.values() if cell and not is_number(cell)]
+    assert len(texts) > 10
+    assert not [text for text in texts if text[0] in "=+-@\t\r\n＝＋－＠|%\ufeff\u200b\u00a0 "]
+
+
+def is_number(text: str) -> bool:
+    try:
+        return float(text) is not None
+    except ValueError:
+        return False
 
 
 def test_a_negative_number_stays_a_number():

@@ -1,0 +1,5 @@
+"""The board over HTTP: `build_api` gives an app to be mounted at `/api`, described by its `/api/openapi.json`."""
+
+from src.board.api.app import build_api
+
+__all__ = ["build_api"]

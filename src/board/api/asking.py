@@ -1,0 +1,96 @@
+"""What a reader may ask with: the page's own parameters, described, and how they become a `Query`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from fastapi import Query as Param
+from starlette.requests import Request
+
+from src.board.api.schemas import Problem
+from src.board.links import write
+from src.board.query import Query
+
+MOST_ROWS = 1000
+LONGEST = 512
+
+At = Annotated[date | None, Param(description="The board at the end of this day, e.g. `2025-02-08`.")]
+SuiteName = Annotated[
+    str | None, Param(description="A name of `/v1/suites`; the board's first without it.", max_length=64)
+]
+Limit = Annotated[int, Param(description="Rows in one answer.", ge=1, le=MOST_ROWS)]
+Offset = Annotated[int, Param(description="Rows to skip.", ge=0, le=10_000_000)]
+
+
+def _text(words: str) -> Any:
+    return Param(description=words, max_length=LONGEST)
+
+
+def asked(
+    request: Request,
+    *,
+    q: Annotated[str | None, _text("Search: words narrow, `;` unites, `@license:mit`, `/regex/`.")] = None,
+    types: Annotated[str | None, _text("pretrained, continued, finetuned, chat, merge, multimodal, other.")] = None,
+    family: Annotated[str | None, _text("Families, joined by commas.")] = None,
+    precision: Annotated[str | None, _text("bfloat16, float16, …")] = None,
+    license: Annotated[str | None, _text("Licences, joined by commas; `unknown` for none.")] = None,
+    size: Annotated[str | None, _text("edge (< 3 B), consumer (< 7 B), mid (< 65 B), gpu_rich.")] = None,
+    params: Annotated[str | None, _text("Billions of parameters from,to: `7,9` or `,3`.")] = None,
+    uploaded: Annotated[str | None, _text("Days from,to.")] = None,
+    submitted: Annotated[str | None, _text("Days from,to.")] = None,
+    hide: Annotated[str | None, _text("merged, moe, flagged, gone.")] = None,
+    official: Annotated[str | None, _text("`1`: only models by the organisation that made them.")] = None,
+    columns: Annotated[str | None, _text("For files: the columns to write, joined by commas.")] = None,
+    sort: Annotated[str | None, _text("Columns, `-` for descending: `-average,params_b`.")] = None,
+    pinned: Annotated[str | None, _text("Ids that come first, whatever the filters say.")] = None,
+    score: Annotated[Literal["normalised", "raw"] | None, Param(description="Which scores to sort by.")] = None,
+    rank: Annotated[Literal["all", "shown"] | None, Param(description="Ranks among all rows, or those found.")] = None,
+    average: Annotated[Literal["all", "shown"] | None, Param(description="Of all benchmarks, or of `columns`.")] = None,
+) -> Query:
+    """The query in the address, in the page's language or the original board's."""
+    return Query.parse(joined(request))
+
+
+def joined(request: Request) -> dict[str, str]:
+    """The parameters as the page has them: what is given twice is joined by a comma."""
+    found: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        found[name] = f"{found[name]},{value}" if name in found else value
+    return found
+
+
+def unread(params: Mapping[str, str]) -> list[str]:
+    """The query's parameters that change nothing: a value nobody knows, or the default."""
+    query = Query.parse(params)
+    names = {each.name for each in fields(Query)} & set(params) - {"suite"}
+    return sorted(
+        name
+        for name in names
+        if params[name]
+        and query == Query.parse({key: value for key, value in params.items() if key != name})
+        and params[name] != write(name, getattr(Query(), name))
+    )
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How an endpoint describes what may go wrong."""
+    words = {
+        304: "Unchanged since the `ETag` in `If-None-Match`.",
+        400: "The search or a name cannot be read.",
+        404: "No such suite, day, model or file.",
+        422: "A parameter is not what it should be.",
+        429: "Asked too often; `Retry-After` says when to come back.",
+        503: "The store does not answer just now.",
+    }
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": words[status]}
+        | ({"content": {"application/problem+json": {"schema": schema}}} if status != 304 else {})
+        for status in (304, *statuses, 422, 429)
+    }
+
+
+__all__ = ["At", "Limit", "Offset", "Problem", "SuiteName", "asked", "joined", "problems", "unread"]

@@ -1,0 +1,63 @@
+"""The same rows as files."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi import Query as Param
+from starlette.requests import Request
+from starlette.responses import Response
+
+from src.board.api.asking import At, SuiteName, asked, problems
+from src.board.api.context import Context
+from src.board.exports import FORMATS, Format
+from src.board.listing import listing
+from src.board.query import Query
+
+TABLE_ROWS = 20  # of a paper's table, without a limit
+RowLimit = Annotated[
+    int | None, Param(description="Rows to write; without it all, in a paper's table 20.", ge=1, le=10_000_000)
+]
+
+
+def router(context: Context) -> APIRouter:
+    """`/v1/models.csv` and its siblings, one for each format."""
+    made = APIRouter(prefix="/v1", tags=["files"])
+    for form in FORMATS.values():
+        _add(made, context, form)
+    return made
+
+
+def _add(made: APIRouter, context: Context, form: Format) -> None:
+    usual = TABLE_ROWS if form.key in ("tex", "md") else None
+
+    def file(
+        request: Request,
+        *,
+        query: Annotated[Query, Depends(asked)],
+        suite: SuiteName = None,
+        at: At = None,
+        limit: RowLimit = None,
+    ) -> Response:
+        snapshot = context.snapshot(suite, at)
+        day = f"{snapshot.as_of:%Y-%m-%d}"
+        return context.answer(
+            request,
+            snapshot,
+            lambda: form.write(listing(snapshot, query, limit or usual)),
+            media=form.media,
+            at=at,
+            filename=f"{snapshot.suite.name}-{day}.{form.key}",
+        )
+
+    media = form.media.partition(";")[0]
+    made.add_api_route(
+        f"/models.{form.key}",
+        file,
+        methods=["GET"],
+        name=f"models_{form.key.replace('.', '_')}",
+        summary=f"{form.title} of the rows that a query finds.",
+        response_class=Response,
+        responses={200: {"content": {media: {"schema": {"type": "string"}}}}, **problems(400, 404)},
+    )

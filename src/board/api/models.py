@@ -1,0 +1,157 @@
+"""Rows of the board: a query's, one model's, several side by side, and what goes into a card."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import APIRouter, Depends
+from fastapi import Query as Param
+from starlette.requests import Request
+from starlette.responses import Response
+
+from src.board.api import schemas
+from src.board.api.asking import At, Limit, Offset, SuiteName, asked, joined, problems, unread
+from src.board.api.context import Context
+from src.board.cards import card_block, eval_result_files
+from src.board.compare import Comparison, Line, compare
+from src.board.listing import listing, of_model, plain, records
+from src.board.query import Query
+from src.board.snapshot import Snapshot
+from src.core.errors import BadInput
+
+MOST_COMPARED = 6
+
+
+def router(context: Context) -> APIRouter:
+    """`/v1/models…`, `/v1/best` and `/v1/compare`."""
+    made = APIRouter(prefix="/v1", tags=["models"])
+
+    @made.get("/models", responses={200: {"model": schemas.Page}, **problems(400, 404)})
+    def models(
+        request: Request,
+        *,
+        query: Annotated[Query, Depends(asked)],
+        suite: SuiteName = None,
+        at: At = None,
+        limit: Limit = 100,
+        offset: Offset = 0,
+    ) -> Response:
+        """Find models. Filters and sorting are the page's own; the next page is in the `Link` header."""
+        snapshot = context.snapshot(suite, at)
+
+        def make() -> bytes:
+            found = listing(snapshot, query, limit, offset)
+            return _json(
+                _about(snapshot)
+                | {
+                    "total": len(snapshot.frame),
+                    "matches": found.selection.matches,
+                    "offset": offset,
+                    "unread": unread(joined(request)),
+                    "rows": found.json(),
+                }
+            )
+
+        return context.answer(request, snapshot, make, at=at, links=_next(request, limit, offset, len(snapshot.frame)))
+
+    @made.get("/models/{model:path}/card", responses={200: {"model": schemas.CardAnswer}, **problems(400, 404)})
+    def card(request: Request, model: str, suite: SuiteName = None, at: At = None) -> Response:
+        """What goes into the model's card: `model-index`, the section, and `.eval_results` files, of its best row."""
+        snapshot = context.snapshot(suite, at)
+
+        def make() -> bytes:
+            row = {name: values[0] for name, values in _plain(of_model(snapshot, model)).items()}
+            block = card_block(row, snapshot.suite.name)
+            files = eval_result_files(row, snapshot.suite.name, date=row.get("submission_date"))
+            return _json(
+                {
+                    "model": block.model,
+                    "suite": block.suite,
+                    "metadata": block.metadata,
+                    "section": block.section,
+                    "eval_results": files,
+                }
+            )
+
+        return context.answer(request, snapshot, make, at=at)
+
+    @made.get("/models/{model:path}", responses={200: {"model": schemas.ModelAnswer}, **problems(400, 404)})
+    def model(request: Request, model: str, suite: SuiteName = None, at: At = None) -> Response:
+        """Every result of one model: one row for each precision and revision, best first."""
+        snapshot = context.snapshot(suite, at)
+
+        def make() -> bytes:
+            frame = of_model(snapshot, model)
+            rows = records(frame, [benchmark.key for benchmark in snapshot.suite.benchmarks])
+            return _json(_about(snapshot) | {"model": rows[0]["model"], "rows": rows})
+
+        return context.answer(request, snapshot, make, at=at)
+
+    @made.get("/compare", responses={200: {"model": schemas.Comparison}, **problems(400, 404)})
+    def compared(
+        request: Request,
+        models: Annotated[str, Param(description="2 to 6 names or ids, joined by commas.", max_length=1000)],
+        suite: SuiteName = None,
+        at: At = None,
+    ) -> Response:
+        """Models side by side: each one's difference to the first, and whether it is more than chance."""
+        snapshot = context.snapshot(suite, at)
+        return context.answer(request, snapshot, lambda: _json(comparison(snapshot, models.split(","))), at=at)
+
+    return made
+
+
+def comparison(snapshot: Snapshot, names: list[str]) -> dict[str, Any]:
+    """Names or ids, held against the first. Raises BadInput for too few or too many, NotFound for an unknown one."""
+    wanted = list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    if not 2 <= len(wanted) <= MOST_COMPARED:
+        raise BadInput(f"Name 2 to {MOST_COMPARED} models to compare; this asks for {len(wanted)}.")
+    rows = [of_model(snapshot, name).iloc[0].to_dict() for name in wanted]
+    found: Comparison = compare(rows, snapshot.suite, lambda row, task: None)
+    return _about(snapshot) | {
+        "ids": [row["id"] for row in rows],
+        "average": _line(found.average),
+        "benchmarks": [_line(line) for line in found.benchmarks],
+        "unlike": [{"title": each.title, "values": list(each.values), "why": each.why} for each in found.unlike],
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {
+        "key": line.key,
+        "title": line.title,
+        "scores": list(line.scores),
+        "contrasts": [
+            contrast
+            and {
+                "value": contrast.value,
+                "low": contrast.interval.low,
+                "high": contrast.interval.high,
+                "p": contrast.p,
+                "clear": bool(contrast.is_clear),
+                "method": contrast.method,
+            }
+            for contrast in line.contrasts
+        ],
+    }
+
+
+def _about(snapshot: Snapshot) -> dict[str, Any]:
+    return {"suite": snapshot.suite.name, "revision": snapshot.revision}
+
+
+def _plain(frame: Any) -> dict[str, list[Any]]:
+    return {name: plain(frame[name]) for name in frame.columns}
+
+
+def _next(request: Request, limit: int, offset: int, total: int) -> str | None:
+    if offset + limit >= total:
+        return None
+    params = {**request.query_params, "limit": limit, "offset": offset + limit}
+    return f'<{request.url.path}?{urlencode(params)}>; rel="next"'
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
