@@ -35,13 +35,11 @@ def freshness(board: Board, now: datetime) -> Freshness:
             return Freshness("none", "nothing to show", None, problem, None, "stale")
         return Freshness("none", "fetching …", None, f"Fetching {name} for the first time.", None)
     if state.source == "sample":
-        notice = "Sample data: these models and scores are made up."
-        if problem:
-            notice += f" The real board could not be fetched: {_sentence(problem)}"
-            return Freshness("sample", "sample data", None, notice + " To try again:", command, "sample")
-        return Freshness(
-            "sample", "sample data", None, notice + " The real board is being fetched; or:", command, "sample"
+        notice = "Sample data: these models and scores are made up. "
+        notice += (
+            f"{_sentence(problem)} It is tried again by itself." if problem else "The real board is being fetched."
         )
+        return Freshness("sample", "sample data", None, notice + " To see it alone:", command, "sample")
     age = (now - state.as_of).total_seconds()
     label = f"synced {ago(age)}"
     if state.source == "copy" and not problem:

@@ -144,7 +144,10 @@ def model_view(
 
 
 def reproduce(suite: Suite, facts: Mapping[str, Any]) -> str:
-    """The stock harness's command line for this run, one line for each number of shots, safe to paste into a shell."""
+    """The stock harness's command line for this run, safe to paste into a shell; several lines where shots differ.
+
+    Empty for a suite whose tasks no harness runs.
+    """
     model, base, revision = facts["model"], facts["base_model"], facts["revision"]
     args = {
         "Adapter": f"pretrained={base or 'BASE_MODEL'},peft={model}",
@@ -211,7 +214,7 @@ def _peers(frame: pd.DataFrame, size: float | None) -> tuple[Peers, pd.DataFrame
 def _lines(suite: Suite, row: pd.Series, base: pd.Series | None, among: pd.DataFrame) -> list[Line]:
     def line(key: str, path: str, title: str, text: str, benchmark: Benchmark | None) -> Line:
         score = _known(row[path])
-        bounds = (benchmark.bounds if benchmark else None) or (0.0, 100.0)
+        bounds = (benchmark.bounds if benchmark else (0.0, 100.0)) or _range(among[path])
         higher = benchmark.higher_is_better if benchmark else True
         return Line(
             key,
@@ -233,6 +236,12 @@ def _lines(suite: Suite, row: pd.Series, base: pd.Series | None, among: pd.DataF
 
 
 AVERAGE = "Plain mean of the benchmarks’ scores; none while one of them is missing."
+
+
+def _range(scores: pd.Series) -> tuple[float, float]:
+    """Of a benchmark without bounds, those of its scores."""
+    low, high = float(scores.min()), float(scores.max())
+    return (low, high) if low < high else (0.0, 100.0)
 
 
 def _place(scores: pd.Series, score: float | None, bounds: tuple[float, float], higher: bool) -> Place | None:

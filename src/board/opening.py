@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import tempfile
 from pathlib import Path
 
 from src.board.snapshot import Board
@@ -31,11 +33,21 @@ def open_board(settings: Settings) -> Board:
 def open_sample(cache: Path) -> Store | None:
     """The made-up board that comes with the code, or None where it was left out of a copy of it.
 
-    A store keeps a log beside its files, and the code's own folder may be read-only: so it is opened as a copy.
+    A store keeps a log beside its files, and the code's own folder may be read-only: so a copy is opened, made once.
     """
     if not SAMPLE.is_dir():
         return None
-    here = cache / "sample"
-    shutil.rmtree(here, ignore_errors=True)
-    shutil.copytree(SAMPLE, here)
+    files = sorted(path for path in SAMPLE.rglob("*") if path.is_file())
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.relative_to(SAMPLE).as_posix().encode() + b"\0" + path.read_bytes())
+    here = cache / f"sample-{digest.hexdigest()[:12]}"
+    if not here.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(dir=cache))
+        shutil.copytree(SAMPLE, making, dirs_exist_ok=True)
+        try:
+            making.rename(here)  # whole or not at all, also where two boards start together
+        except OSError:
+            shutil.rmtree(making)
     return LocalStore(here)

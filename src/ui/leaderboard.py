@@ -24,7 +24,9 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
         h("h1", {}, snapshot.suite.title),
         h("p", {}, sentence(snapshot)),
     ) + Markup(table.SKELETON)
-    return View("", body, head=Markup(table.head()), description=f"{snapshot.suite.title}. {sentence(snapshot)}")
+    return View(
+        "", body, head=Markup(table.head(visit.query)), description=f"{snapshot.suite.title}. {sentence(snapshot)}"
+    )
 
 
 def sentence(snapshot: Snapshot) -> str:

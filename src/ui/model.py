@@ -96,7 +96,7 @@ def _identity(view: ModelView) -> Markup:
         h(
             "p",
             {"class": "lb-links"},
-            h("button", {"type": "button", "class": "lb-button", "data-copy": view.command}, "Copy command to run it"),
+            view.command and h("button", {"class": "lb-button", "data-copy": view.command}, "Copy command to run it"),
             [h("a", {"href": link.url, "rel": "noopener", "target": "_blank"}, link.title) for link in view.links],
         ),
     )
@@ -254,7 +254,9 @@ def _relative(run: Run) -> Markup:
     return h("li", {}, h("a", {"class": "lb-run", "href": address(run), "dir": "auto"}, run.model), value)
 
 
-def _reproduce(view: ModelView) -> Markup:
+def _reproduce(view: ModelView) -> Markup | None:
+    if not view.command:
+        return None
     return h(
         "section",
         {"aria-labelledby": "lb-reproduce"},

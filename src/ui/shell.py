@@ -156,7 +156,7 @@ def _suites(board: Board, visit: Visit) -> Markup:
                 "aria-current": "true" if name == current else None,
                 "title": suites.load(name).title,
             },
-            name.rsplit("-", 1)[-1],
+            name.removeprefix("open-llm-") if name.startswith("open-llm-") else suites.load(name).title,
         )
         for name in held
     ]
