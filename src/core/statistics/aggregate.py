@@ -1,7 +1,7 @@
 """Ways to make one number of several benchmarks, as a table the page offers; unknown cells leave the row unknown.
 
 Every way takes scores (n, b), weights (b,) that sum to 1, and better (b,), +1 where higher is better and −1 where
-lower is, and returns (n,). Which way its result points is in `Aggregation.direction`.
+lower is, and returns (n,). `points_up` tells which way the result points.
 """
 
 from __future__ import annotations
@@ -124,9 +124,11 @@ def aggregate(
     return way.compute(x[:, used], w[used], better[used])
 
 
-def points_up(how: str, higher_is_better: Sequence[bool] | None = None) -> bool:
-    """True where a larger aggregate is the better one."""
-    return not AGGREGATIONS[how].keeps_direction or higher_is_better is None or any(higher_is_better)
+def points_up(how: str, higher_is_better: Sequence[bool] | None = None, weights: ArrayLike | None = None) -> bool:
+    """True where a larger aggregate is the better one: always, but for means of benchmarks where lower is better."""
+    if higher_is_better is None or not AGGREGATIONS[how].keeps_direction:
+        return True
+    return bool(np.any(np.asarray(higher_is_better)[normalised_weights(weights, len(higher_is_better)) > 0]))
 
 
 def leave_one_out(
@@ -138,7 +140,7 @@ def leave_one_out(
     """Rank of every model with each benchmark left out in turn: (n, b)."""
     x = np.asarray(scores, float)
     w = normalised_weights(weights, x.shape[1])
-    sign = 1 if points_up(how, higher_is_better) else -1
+    sign = 1 if points_up(how, higher_is_better, w) else -1
     without = []
     for b in range(x.shape[1]):
         rest = np.where(np.arange(x.shape[1]) == b, 0, w)

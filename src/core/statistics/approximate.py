@@ -51,7 +51,7 @@ class Design:
 
 
 def effective_items(repeats: ArrayLike) -> float:
-    """Independent items that questions asked `repeats` times are worth at most: (Σ r)²/Σ r² (Kish 1965, 8.2).
+    """Independent items that questions asked `repeats` times are worth at most: (Σ r)²/Σ r² (Kish 1965).
 
     Holds where a model answers a repeated question always alike, so it errs on the wide side. GPQA: 198 questions
     asked three times, 250 twice, 98 once are worth 493 of 1,192.

@@ -55,7 +55,7 @@ def conformal_score(
 
 
 def uacc(accuracy: ArrayLike, set_size: ArrayLike, options: float) -> Array:
-    """√|Y|·accuracy/set size, in the unit of accuracy (Ye et al. 2024, eq. 5). It may exceed 1."""
+    """√|Y|·accuracy/set size, in the unit of accuracy (Ye et al. 2024). It may exceed 1."""
     return np.sqrt(options) * np.asarray(accuracy, float) / np.asarray(set_size, float)
 
 

@@ -56,7 +56,7 @@ def benchmark_health(
 ) -> BenchmarkHealth:
     """scores, se: (n,) in one unit, NaN where unknown; at_chance: (n,), else a score of 0 or less counts as floor.
 
-    Reliability = 1 − mean SE²/Var (classical test theory: Lord & Novick 1968, 3.4), not below 0. Ties: models whose
+    Reliability = 1 − mean SE²/Var (classical test theory: Lord & Novick 1968), not below 0. Ties: models whose
     difference to the best is under z·√(s² + s_best²), z two-sided.
     """
     x = np.asarray(scores, float)

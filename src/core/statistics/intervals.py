@@ -1,7 +1,7 @@
 """How sure one model's score is: standard errors of subtasks, benchmarks and averages, from item scores.
 
 Subtasks are fixed strata, never clusters: the interval says what other questions of the same kinds would have given.
-Formulas: Miller (2024), "Adding error bars to evals", arXiv:2411.00640, sections 2 and 3; Wilson (1927).
+Formulas: Miller (2024), "Adding Error Bars to Evals", arXiv:2411.00640; Wilson (1927), JASA 22.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +31,13 @@ class Interval:
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
+
+
+class HasClusters(Protocol):
+    """Whatever holds scores of items that may hang together."""
+
+    @property
+    def clusters(self) -> NDArray | None: ...
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,7 @@ def pooled(strata: Sequence[Stratum], level: float = 0.95) -> Estimate:
     scores, scale, chance = np.concatenate([s.scores for s in strata]), strata[0].scale, chances.pop()
     n, mean = len(scores), float(scores.mean())
     unclipped = scale * (mean - chance)
-    clusters = _common_clusters(strata)
+    clusters = common_clusters(strata)
     se = scale * (pooled_se([s.scores for s in strata]) if clusters is None else standard_error(scores, clusters))
     if clusters is None and len(strata) == 1 and is_binary(scores):
         bounds = wilson(scores.sum(), n, level)
@@ -115,7 +123,7 @@ def mean_of_metrics(metrics: Sequence[Stratum], level: float = 0.95) -> Estimate
     """Mean of several metrics on the same prompts (IFEval: prompt and instruction accuracy), clustered by prompt.
 
     Every metric names its clusters, the prompts. Linearised: u_g = (1/m) Σ_m Σ_{i∈g} (x_i − x̄_m)/n_m,
-    Var = G/(G−1) Σ_g u_g² (Cochran 1977, Sampling Techniques, 3rd ed., eq. 6.13, for a combined ratio).
+    Var = G/(G−1) Σ_g u_g² (Cochran 1977, Sampling Techniques, chapter 6, on ratios).
     """
     if any(m.clusters is None for m in metrics):
         raise BadInput("Metrics over the same prompts need the prompt of every score as its cluster.")
@@ -141,7 +149,7 @@ def average(estimates: Sequence[Estimate], weights: ArrayLike | None = None, lev
 def standard_error(scores: ArrayLike, clusters: ArrayLike | None = None) -> float:
     """SE of a mean of item scores, never 0: kept above `least_se` of the number of independent items.
 
-    Var = Σ(x − x̄)²/(n(n−1)); with clusters G/(G−1) Σ_g (Σ_{i∈g} (x_i − x̄))²/n² (Miller 2024, eq. 4, with the usual
+    Var = Σ(x − x̄)²/(n(n−1)); with clusters G/(G−1) Σ_g (Σ_{i∈g} (x_i − x̄))²/n² (Miller 2024, with the usual
     small-sample factor).
     """
     variance, independent = _variance(np.asarray(scores, float), clusters)
@@ -203,6 +211,14 @@ def is_binary(scores: Array) -> bool:
     return bool(np.all((scores == 0) | (scores == 1)))
 
 
+def common_clusters(strata: Sequence[HasClusters]) -> NDArray | None:
+    """The clusters of all strata in one row, or None where none has any. Raises BadInput where only some have."""
+    named = [s.clusters for s in strata if s.clusters is not None]
+    if named and len(named) != len(strata):
+        raise BadInput("Either every pooled subtask names its clusters, or none does.")
+    return np.concatenate(named) if named else None
+
+
 def _variance(x: Array, clusters: ArrayLike | None) -> tuple[float, int]:
     """Variance of the mean of x, and the number of independent items behind it."""
     n, off = len(x), x - x.mean()
@@ -221,10 +237,3 @@ def _estimate(score: float, unclipped: float, se: float, items: int, level: floa
 
 def _count(strata: Sequence[Stratum]) -> int:
     return sum(len(s.scores) for s in strata)
-
-
-def _common_clusters(strata: Sequence[Stratum]) -> NDArray | None:
-    named = [s.clusters for s in strata if s.clusters is not None]
-    if named and len(named) != len(strata):
-        raise BadInput("Either every pooled subtask names its clusters, or none does.")
-    return np.concatenate(named) if named else None

@@ -1,7 +1,7 @@
 """Two models on the same questions: the difference, its interval, and what it would take to see one.
 
 Joined on (task, doc_hash), never on position: row order differs between runs. Same formulas as one model's, on
-d = x_A − x_B (Miller 2024, arXiv:2411.00640, section 4.2); McNemar's mid-p for one right-or-wrong benchmark
+d = x_A − x_B (Miller 2024, arXiv:2411.00640); McNemar's mid-p for one right-or-wrong benchmark
 (Fagerland, Lydersen, Laake 2013, BMC Medical Research Methodology 13:91); Holm (1979) for one against many.
 """
 
@@ -18,6 +18,7 @@ from src.core.errors import BadInput
 from src.core.statistics.intervals import (
     Array,
     Interval,
+    common_clusters,
     is_binary,
     macro_se,
     normal_interval,
@@ -96,6 +97,8 @@ class PairedStratum:
 def join(a: Answers, b: Answers, most_unmatched: float = MOST_UNMATCHED) -> Pair:
     """Match two models' answers on (task, doc_hash); a question asked twice is matched in order of its score.
 
+    Clusters are taken from A.
+
     Raises Unmatched where more than `most_unmatched` of all questions were answered by one model only: then the runs
     used other data, or another version of the task.
     """
@@ -133,12 +136,10 @@ def pooled_difference(strata: Sequence[PairedStratum], level: float = 0.95, unma
     scale = strata[0].scale
     if any(s.scale != scale for s in strata):
         raise BadInput("Subtasks pooled into one score must share one chance level.")
-    d = np.concatenate([s.a - s.b for s in strata])
-    if all(s.clusters is None for s in strata):
-        se = pooled_se([s.a - s.b for s in strata])
-    else:
-        se = standard_error(d, np.concatenate([np.asarray(s.clusters) for s in strata]))
-    return _difference(strata, scale * float(d.mean()), scale * se, level, unmatched, is_pooled=True)
+    d = [s.a - s.b for s in strata]
+    clusters = common_clusters(strata)
+    se = pooled_se(d) if clusters is None else standard_error(np.concatenate(d), clusters)
+    return _difference(strata, scale * float(np.concatenate(d).mean()), scale * se, level, unmatched, is_pooled=True)
 
 
 def average_difference(

@@ -1,7 +1,7 @@
 """A rank as a range: which ranks a model could hold, given how sure its score and everybody else's are.
 
 Mogstad, Romano, Shaikh, Wilhelm (2024), "Inference for Ranks with Applications to Mobility across Neighbourhoods and
-Academic Achievement across Countries", Review of Economic Studies 91(1), 476–518, section 3. Percentiles of
+Academic Achievement across Countries", Review of Economic Studies 91(1), 476–518. Percentiles of
 bootstrapped ranks are no substitute: they cover a tie of 20 in 4 % of runs.
 """
 
@@ -72,7 +72,7 @@ def rank_intervals_from_covariance(
     theta, c = np.asarray(scores, float), np.asarray(covariance, float)
     p = len(theta)
     s = np.sqrt(np.maximum(np.diag(c)[:, None] + np.diag(c)[None, :] - 2 * c, 0))
-    np.fill_diagonal(s, np.inf)
+    s[s < 1e-12] = np.inf  # itself, and models with the very same answers: never told apart
     noise = rng.multivariate_normal(np.zeros(p), c, size=draws, method="eigh")
     z = np.array([np.quantile(np.max(np.abs(noise[:, [j]] - noise) / s[j], axis=1), level) for j in range(p)])
     above = theta[None, :] - theta[:, None] > z[:, None] * s

@@ -26,7 +26,7 @@ class ItemModel:
     """P(right) = expit(intercept + slopes · ability): slopes (items, dimensions), intercepts (items,).
 
     Abilities are standard normal a priori. Birnbaum's two-parameter logistic model in several dimensions (Reckase 2009,
-    Multidimensional Item Response Theory, ch. 4).
+    Multidimensional Item Response Theory).
     """
 
     slopes: Array
@@ -136,7 +136,7 @@ def estimate(
     Two-fold cross-fitting: ability fitted on one half predicts p̂; the other half corrects it. Within stratum s,
     half k gives T_s = Σ known x + Σ_rest p̂ + N_rest · mean_k(x − p̂), unbiased whatever p̂ is; halves are averaged, then
     a few random splits. Var = Σ_s worth_s² N_s² (1 − n_s/N_s) v_s/n_s, v_s the variance of x − p̂ (Särndal, Swensson,
-    Wretman 1992, Model Assisted Survey Sampling, 6.6).
+    Wretman 1992, Model Assisted Survey Sampling).
     """
     x, (_, label) = np.asarray(scores, float), np.unique(np.asarray(strata), return_inverse=True)
     n, total = len(asked), len(label)

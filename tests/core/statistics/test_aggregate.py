@@ -59,6 +59,7 @@ def test_error_rates_count_downwards():
 def test_a_board_of_error_rates_alone_may_be_averaged_and_then_points_down():
     assert aggregate([[5.0, 7]], higher_is_better=[False, False]).tolist() == [6]
     assert not points_up("mean", [False, False])
+    assert not points_up("mean", [False, True], weights=[1, 0])
     assert points_up("win_rate", [False, False])
     assert leave_one_out([[5.0, 7.0], [6.0, 6.0]], higher_is_better=[False, False]).tolist() == [[2, 1], [1, 2]]
 

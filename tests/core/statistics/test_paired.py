@@ -127,6 +127,12 @@ def test_holm_agrees_with_statsmodels_in_any_order():
         assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
 
 
+def test_clusters_on_some_subtasks_only_are_refused():
+    x = np.array([1.0, 0, 1])
+    with pytest.raises(BadInput, match="or none does"):
+        pooled_difference([PairedStratum(x, x, clusters=np.arange(3)), PairedStratum(x, x)])
+
+
 def test_pooling_different_scales_is_refused():
     x = np.array([1.0, 0, 1])
     with pytest.raises(BadInput, match="one chance level"):

@@ -101,6 +101,12 @@ def test_covariance_without_correlation_gives_the_same_ranges():
     assert joined.critical.mean() == pytest.approx(critical_values(se)[0], abs=0.03)
 
 
+def test_copies_of_one_model_are_never_told_apart():
+    covariance = np.array([[1.0, 1, 0], [1, 1, 0], [0, 0, 1]])
+    found = rank_intervals_from_covariance([5.0, 5, 50], covariance, rng=np.random.default_rng(7))
+    assert (found.low.tolist(), found.high.tolist()) == ([2, 2, 1], [3, 3, 1])
+
+
 def test_equal_scores_share_the_better_rank():
     assert competition_rank([7, 9, 9, 1]).tolist() == [3, 1, 1, 4]
 
