@@ -177,7 +177,8 @@ class Hub:
     def seed(self, kind: str, name: str, files: Mapping[str, bytes], title: str = "files") -> str:
         """Files of a test, committed at once; the repository is made where it is missing."""
         repo = self.repos.get((kind, name)) or self.create(kind, name)
-        return self.commit(repo, files, title).oid
+        kept = {path: self.put_large(data) if is_large(path, len(data)) else data for path, data in files.items()}
+        return self.commit(repo, kept, title).oid
 
     def commit(
         self, repo: Repo, files: Changes, title: str, *, parent: str | None = None, branch: str = "main"
@@ -202,7 +203,8 @@ class Hub:
     def has(self, name: str) -> bool:
         return name in self._objects or bool(self._root and (self._root / "objects" / name).exists())
 
-    def data(self, blob: Blob) -> bytes:
+    def data(self, blob: Tree | Blob | None) -> bytes:
+        assert isinstance(blob, Blob), "no such file"
         return self._load_object(blob.sha256 or blob.oid)
 
     def _made(
