@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import NoReturn
 
 from src import commands, settings
 from src.core.errors import BoardError
@@ -14,7 +17,7 @@ from src.core.errors import BoardError
 
 def parser() -> argparse.ArgumentParser:
     """The command line: flags that serve the board, and one command for each module of `src.commands`."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="python app.py",
         description="Serve the leaderboard, or run one of its commands.",
         epilog="Without flags: the last copy of the public board, or a made-up sample, while the live one is fetched.",
@@ -36,10 +39,30 @@ def serve(args: argparse.Namespace) -> int:
     board = open_board(chosen)
     board.start()
     try:
-        launch(build_app(board, chosen), board, chosen)
+        demo = build_app(board, chosen)
+        url = launch(demo, board, chosen)
+        shown = {"sample": "made-up sample data", "copy": "the last copy", "none": "nothing yet"}.get(
+            board.state.source
+        )
+        while_asking = f"; {shown} while {board.store.name} is fetched" if shown else ""
+        print(f"{chosen.name} is at {url}{while_asking}. Ctrl+C stops it.", flush=True)
+        demo.block_thread()
     finally:
         board.stop()
     return 0
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what there is where a command is misspelled."""
+
+    def error(self, message: str) -> NoReturn:
+        if wrong := re.search(r"argument COMMAND: invalid choice: '(.*)' \(choose from (.*)\)", message):
+            known = wrong[2].replace("'", "").split(", ")
+            near = get_close_matches(wrong[1], known, 1)
+            meant = f" Did you mean `{near[0]}`?" if near else f" There are {', '.join(known)}."
+            message = f"there is no command `{wrong[1]}`.{meant} `{self.prog} --help` says more."
+            self.exit(2, f"{message[0].upper()}{message[1:]}\n")
+        super().error(message)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

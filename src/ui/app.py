@@ -38,9 +38,13 @@ def build_app(board: Board, settings: Settings) -> gr.Blocks:
     return demo
 
 
-def launch(demo: gr.Blocks, board: Board, settings: Settings, **options: Any) -> Any:
-    """Serve it; blocks until stopped, unless `options` say otherwise (they are Gradio's own)."""
-    return demo.launch(**{**launch_options(board, settings), **options})
+def launch(demo: gr.Blocks, board: Board, settings: Settings, **options: Any) -> str:
+    """Serve it from a thread and return its address; `demo.block_thread()` waits, `demo.close()` ends it.
+
+    `options` are those of Gradio's own `launch`.
+    """
+    _, url, _ = demo.launch(**{**launch_options(board, settings), **options})
+    return url
 
 
 def launch_options(board: Board, settings: Settings) -> dict[str, Any]:
@@ -49,6 +53,8 @@ def launch_options(board: Board, settings: Settings) -> dict[str, Any]:
         "server_name": settings.host,
         "server_port": settings.port,
         "root_path": settings.root_path or None,
+        "prevent_thread_lock": True,
+        "quiet": True,
         "ssr_mode": False,  # its first row comes later
         "run_history": False,
         "footer_links": [],

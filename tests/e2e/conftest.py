@@ -57,7 +57,7 @@ def serve() -> Iterator[Serve]:
         board.start()
         demo = build_app(board, settings)
         running.append((demo, board))
-        launch(demo, board, settings, prevent_thread_lock=True, quiet=True)
+        launch(demo, board, settings)
         return Served(f"http://{settings.host}:{settings.port}", board, settings)
 
     yield start
