@@ -157,7 +157,9 @@ class Result(Record):
             "model_name_sanitized": self.model.replace("/", "__"),
             "chat_template": self.chat_template,
         }
-        return json.dumps(said | self.settings | {"config": config}, indent=1, ensure_ascii=False).encode()
+        return json.dumps(
+            said | self.settings | ({"config": config} if config else {}), indent=1, ensure_ascii=False
+        ).encode()
 
 
 class Detail(Record):
