@@ -16,13 +16,17 @@ const loadLibrary = () =>
 
 const token = (name) => getComputedStyle(page).getPropertyValue(`--lb-${name}`).trim();
 
+const inked = (trace) =>
+  trace.meta === "ink" ? { ...trace, line: { ...trace.line, color: token("text") }, marker: { color: token("text") } } : trace;
+
 function dressed(layout) {
   const axis = (own = {}) => ({ ...own, gridcolor: token("line"), linecolor: token("line"), tickcolor: token("line") });
   return {
     ...layout,
     font: { family: getComputedStyle(page).fontFamily, size: 13, color: token("text") },
     hoverlabel: { bgcolor: token("surface"), bordercolor: token("line"), font: { color: token("text") } },
-    legend: { ...layout.legend, font: { color: token("text") } },
+    // below the picture where there is no room beside its head
+    legend: { ...layout.legend, font: { color: token("text") }, ...(plot.clientWidth < 640 ? { y: -0.2, yanchor: "top" } : {}) },
     xaxis: axis(layout.xaxis),
     yaxis: axis(layout.yaxis),
     transition: calm.matches ? { duration: 0 } : layout.transition,
@@ -43,7 +47,7 @@ async function draw() {
   page.querySelector("#lb-chart-words").textContent = chart.sentence;
   page.querySelector(".lb-numbers").outerHTML = chart.numbers; // escaped where it was made: src/ui/explore.py
   const options = { responsive: true, displayModeBar: false, displaylogo: false };
-  await Plotly.react(plot, chart.figure.data, dressed(chart.figure.layout), options);
+  await Plotly.react(plot, chart.figure.data.map(inked), dressed(chart.figure.layout), options);
   plot.removeAttribute("aria-busy");
   plot.removeAllListeners?.("plotly_click");
   plot.on("plotly_click", ({ points }) => open(points[0]?.customdata));
@@ -87,7 +91,7 @@ page.addEventListener("click", async ({ target }) => {
 
 // the theme is a class on the body: colours follow it without another answer
 new MutationObserver(() => {
-  if (window.Plotly && plot.layout) window.Plotly.relayout(plot, dressed(plot.layout));
+  if (window.Plotly && plot.layout) window.Plotly.react(plot, plot.data.map(inked), dressed(plot.layout));
 }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
 draw().catch(failed);

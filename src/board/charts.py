@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from src.board.columns import SIZES
+from src.board.columns import SIZES, TYPES
 from src.core.errors import BadInput
-from src.core.statistics.health import shared_signal
+from src.core.statistics.health import benchmark_health, shared_signal
 from src.core.statistics.pareto import pareto_front
 from src.core.suites import Suite
 
@@ -20,10 +20,10 @@ SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "x", "star", "h
 MOST_POINTS_AS_SVG = 6_000  # past this the browser draws them with WebGL
 MOST_GROUPS = 12
 
-COSTS = {
-    "params_b": ("Parameters", "B"),
-    "co2_kg": ("CO₂ of the evaluation", "kg"),
-    "price": ("Price", "$ per M tokens"),
+COSTS = {  # what it is called, its unit, and how to say that nothing on the front is beaten
+    "params_b": ("Parameters", "B", "no smaller or equal model"),
+    "co2_kg": ("CO₂ of the evaluation", "kg", "no model that emitted as little or less"),
+    "price": ("Price", "$ per M tokens", "no model as cheap or cheaper"),
 }
 GROUPS = {"model_type": "type", "family": "family", "precision": "precision", "architecture": "architecture"}
 
@@ -50,7 +50,7 @@ class Ask:
 
 def score_against_cost(frame: pd.DataFrame, suite: Suite, ask: Ask) -> Chart:
     """Every model by what it costs and what it scores, with the front of those that nothing cheaper beats."""
-    name, unit = COSTS[ask.cost]
+    name, unit, others = COSTS[ask.cost]
     known = _known(frame, [ask.cost, ask.score])
     front = pareto_front(_numbers(known, ask.cost), _numbers(known, ask.score))
     best = known.iloc[front.rows]
@@ -62,11 +62,22 @@ def score_against_cost(frame: pd.DataFrame, suite: Suite, ask: Ask) -> Chart:
     points = go.Scattergl if len(rows) > MOST_POINTS_AS_SVG else go.Scatter
     for ink, shape, (kind, part) in zip(INKS, SHAPES, _groups(rows, "model_type", len(INKS)), strict=False):
         marker = {"color": ink, "symbol": shape, "size": 7, "opacity": 0.6}
-        figure.add_trace(_points(points, part, ask.cost, ask.score, name=str(kind), mode="markers", marker=marker))
-    line = {"color": INKS[1], "width": 2, "shape": "hv"}
-    figure.add_trace(_points(go.Scatter, best, ask.cost, ask.score, name="front", mode="lines+markers", line=line))
+        figure.add_trace(
+            _points(
+                points,
+                part,
+                ask.cost,
+                ask.score,
+                name=TYPES[kind].title if kind in TYPES else kind,
+                mode="markers",
+                marker=marker,
+            )
+        )
+    line = {"width": 2, "shape": "hv"}  # in the page's ink: it is no type of model
+    style = {"name": "front", "mode": "lines+markers", "line": line, "meta": "ink"}
+    figure.add_trace(_points(go.Scatter, best, ask.cost, ask.score, **style))
     sentence = (
-        f"{len(best)} of {len(rows):,} models are on the front: nothing with less {name.lower()} scores as high. "
+        f"{len(best)} of {len(rows):,} models are on the front: {others} scores as high. "
         f"It runs from {_said(best.iloc[0], ask, unit)} to {_said(best.iloc[-1], ask, unit)}. "
         + (f"Left out, for want of a known value: {left_out:,}." if left_out else "")
     )
@@ -144,6 +155,43 @@ def correlations(frame: pd.DataFrame, suite: Suite, ask: Ask) -> Chart:
     return Chart("correlations", "Benchmarks against one another", sentence, figure, table)
 
 
+def health(frame: pd.DataFrame, suite: Suite, ask: Ask) -> Chart:
+    """Whether each benchmark still tells models apart: reliability, models at chance, ties with its best."""
+    found = {}
+    for benchmark in suite.benchmarks:
+        score, se, chance = (f"{benchmark.key}.{part}" for part in ("score", "se", "at_chance"))
+        if score not in frame or not frame[score].notna().any():
+            continue
+        sign = 1 if benchmark.higher_is_better else -1
+        marks = frame[chance].fillna(False).to_numpy(bool) if chance in frame else None
+        known = benchmark_health(sign * _numbers(frame, score), _numbers(frame, se) if se in frame else None, marks)
+        found[benchmark.title] = known
+    figure = _figure(None, "Reliability: share of the differences between models that is not chance")
+    rows = {title: each for title, each in found.items() if each.reliability is not None}
+    if not rows:
+        return Chart("health", "Health of the benchmarks", NOTHING, figure, pd.DataFrame())
+    words = [f"{each.floor:.0%} at chance, {each.ties_with_best} tied with the best" for each in rows.values()]
+    figure.add_trace(
+        go.Bar(
+            x=[each.reliability for each in rows.values()], y=list(rows), orientation="h", marker={"color": INKS[0]},
+            text=words, textposition="inside", insidetextanchor="start", textfont={"color": "#ffffff"},
+            hovertemplate="%{y}: reliability %{x:.3f}, %{text}<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(range=[0, 1])
+    reliable = max(rows, key=lambda title: rows[title].reliability or 0)
+    floor = max(rows, key=lambda title: rows[title].floor)
+    tied = max(rows, key=lambda title: rows[title].ties_with_best or 0)
+    sentence = (
+        f"{reliable} tells these models apart best (reliability {rows[reliable].reliability:.3f}). "
+        f"On {floor}, {rows[floor].floor:.0%} of models cannot be told from guessing; "
+        f"on {tied}, {rows[tied].ties_with_best} cannot be told from the best."
+    )
+    table = pd.DataFrame([{"benchmark": title, **vars(each)} for title, each in rows.items()])
+    return Chart("health", "Health of the benchmarks", sentence, figure, table)
+
+
 def scaling(frame: pd.DataFrame, suite: Suite, ask: Ask) -> Chart:
     """Score by size within each family, base models only where their type is known."""
     rows = _known(frame, ["family", "params_b", ask.score])
@@ -173,6 +221,7 @@ CHARTS: Mapping[str, Callable[[pd.DataFrame, Suite, Ask], Chart]] = {
     "time": best_over_time,
     "spread": spread,
     "correlations": correlations,
+    "health": health,
     "scaling": scaling,
 }
 
@@ -180,7 +229,8 @@ TITLES = {
     "cost": "Score against cost",
     "time": "Best over time",
     "spread": "Distribution",
-    "correlations": "Benchmarks",
+    "correlations": "Correlations",
+    "health": "Health",
     "scaling": "Scaling",
 }
 

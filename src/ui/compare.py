@@ -27,6 +27,11 @@ from src.ui.samples import graded, verbatim
 FIND = "compare/find.json"
 QUESTIONS = "compare/questions"
 SHOWN_QUESTIONS = 10
+KEY = (
+    "In brackets: the 95 % interval of the difference, in points. “shows 3.1”: a true difference of 3.1 would be seen "
+    "four times out of five. “paired”: both answered the same questions, joined one by one. “approximate”: only counts "
+    "are known, so the interval is wider than it need be. p holds for all models of a line together."
+)
 LONGEST = 1200  # characters of a question or an answer before it is folded
 
 
@@ -163,10 +168,13 @@ def _table(found: Comparison) -> Markup:
         )
         for line in lines
     ]
-    return h(
-        "div",
-        {"class": "lb-scroll", "tabindex": "0", "role": "region", "aria-label": "Scores and differences"},
-        h("table", {"class": "lb-contrasts"}, h("thead", {}, top), h("tbody", {}, body)),
+    return join(
+        h(
+            "div",
+            {"class": "lb-scroll", "tabindex": "0", "role": "region", "aria-label": "Scores and differences"},
+            h("table", {"class": "lb-contrasts"}, h("thead", {}, top), h("tbody", {}, body)),
+        ),
+        h("p", {"class": "lb-key"}, KEY),
     )
 
 
@@ -179,11 +187,8 @@ def _contrast(contrast: Contrast | None, reach: float) -> Markup:
     if contrast is None:
         return Markup("")
     low, high = contrast.interval.low, contrast.interval.high
-    wins = "" if contrast.wins is None else f"{contrast.wins} questions won, {contrast.losses} lost. "
-    words = (
-        f"{wins}p = {_p(contrast.p)}, {contrast.method}. "
-        f"A true difference of {contrast.smallest_detectable:.1f} would show four times out of five."
-    )
+    wins = "" if contrast.wins is None else f"{contrast.wins} won, {contrast.losses} lost · "
+    sure = f"{wins}p {_p(contrast.p)} · shows {contrast.smallest_detectable:.1f} · {contrast.method}"
     return join(
         h(
             "span",
@@ -192,7 +197,7 @@ def _contrast(contrast: Contrast | None, reach: float) -> Markup:
             h("small", {}, f"({low:+.1f} to {high:+.1f})"),
         ),
         _whisker(contrast.value, low, high, reach, contrast.is_clear),
-        h("small", {"class": "lb-how"}, words, contrast.problem and f" Not paired: {contrast.problem}"),
+        h("small", {"class": "lb-how"}, sure, contrast.problem and f" Not paired: {contrast.problem}"),
     )
 
 
@@ -317,7 +322,7 @@ def _model(row: Mapping[str, Any]) -> str:
 
 
 def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
 def _address(ids: Sequence[str], more: Mapping[str, str]) -> str:

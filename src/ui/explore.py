@@ -32,7 +32,7 @@ FIGURE = "explore/figure"
 PLOTLY = "explore/plotly.js"
 
 # Which controls each chart answers to: parameter → (label, choices by value)
-CONTROLS = {"cost": ("y", "x"), "time": ("y",), "spread": ("y", "group"), "correlations": (), "scaling": ("y",)}
+CONTROLS = {"cost": ("y", "x"), "time": ("y",), "spread": ("y", "group"), "correlations": (), "health": (), "scaling": ("y",)}
 
 
 def view(board: Board, settings: Settings, visit: Visit) -> View:
@@ -162,7 +162,7 @@ def _tabs(key: str, params: Mapping[str, str]) -> Markup:
 def _controls(snapshot: Snapshot, key: str, params: Mapping[str, str]) -> Markup:
     choices: dict[str, tuple[str, Mapping[str, str]]] = {
         "y": ("Score", _scores(snapshot)),
-        "x": ("Against", {cost: name for cost, (name, _) in COSTS.items() if cost in snapshot.frame}),
+        "x": ("Against", {cost: name for cost, (name, *_) in COSTS.items() if cost in snapshot.frame}),
         "group": ("By", {group: word.capitalize() for group, word in GROUPS.items()}),
     }
     selects = []

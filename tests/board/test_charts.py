@@ -38,7 +38,7 @@ def test_the_front_holds_what_nothing_cheaper_beats_and_says_how_many_are_left_o
         "org/a": True, "org/b": False, "org/c": True, "org/<d>": False,
     }  # fmt: skip
     assert found.sentence == (
-        "2 of 4 models are on the front: nothing with less parameters scores as high. It runs from org/a (1 B, 10.0) "
+        "2 of 4 models are on the front: no smaller or equal model scores as high. It runs from org/a (1 B, 10.0) "
         "to org/c (10 B, 30.0). Left out, for want of a known value: 1."
     )
 
@@ -64,6 +64,16 @@ def test_groups_are_ordered_by_their_median():
 def test_correlations_need_three_whole_rows():
     assert "over 5 models" in chart("correlations").sentence.lower()
     assert CHARTS["correlations"](frame().head(2), SUITE, Ask()).sentence == NOTHING
+
+
+def test_health_names_the_benchmark_that_tells_models_apart_and_the_one_at_chance():
+    rows = frame()
+    for benchmark in SUITE.benchmarks:
+        rows[f"{benchmark.key}.se"], rows[f"{benchmark.key}.at_chance"] = 1.0, benchmark.key == "gpqa"
+    found = CHARTS["health"](rows, SUITE, Ask())
+    assert "On GPQA, 100% of models cannot be told from guessing" in found.sentence
+    # by hand, on IFEval: 1 - 1 / variance of 10, 9, 30, 20, 99
+    assert found.table.set_index("benchmark").loc["IFEval", "reliability"] == pytest.approx(1 - 1 / 1410.3, abs=1e-6)
 
 
 def test_scaling_gives_points_for_ten_times_the_size():
