@@ -32,7 +32,7 @@ FIGURE = "explore/figure"
 PLOTLY = "explore/plotly.js"
 
 # Which controls each chart answers to: parameter → (label, choices by value)
-CONTROLS = {"cost": ("y", "x"), "time": ("y",), "spread": ("y", "group"), "correlations": (), "health": (), "scaling": ("y",)}
+CONTROLS = {"cost": ("y", "x"), "time": ("y",), "spread": ("y", "group"), "scaling": ("y",)}
 
 
 def view(board: Board, settings: Settings, visit: Visit) -> View:
@@ -166,7 +166,7 @@ def _controls(snapshot: Snapshot, key: str, params: Mapping[str, str]) -> Markup
         "group": ("By", {group: word.capitalize() for group, word in GROUPS.items()}),
     }
     selects = []
-    for name in CONTROLS[key]:
+    for name in CONTROLS.get(key, ()):
         label, options = choices[name]
         chosen = _one(params.get(name), options)
         drawn = [h("option", {"value": value, "selected": value == chosen}, text) for value, text in options.items()]
