@@ -78,7 +78,9 @@ def _as_text(value: object) -> str | None:
 
 def _numbers(column: pd.Series) -> pd.Series:
     if column.dtype == object:
-        column = column.map(lambda value: value if isinstance(value, str) else _as_float(value), na_action="ignore")
+        column = column.map(
+            lambda value: (_as_text if isinstance(value, str) else _as_float)(value), na_action="ignore"
+        )
     elif column.dtype.kind not in "biufO" and not isinstance(column.dtype, pd.StringDtype):
         return pd.Series(np.nan, index=column.index)  # dates and the like
     return pd.to_numeric(column, errors="coerce").astype("float64")
