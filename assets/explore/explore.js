@@ -54,8 +54,10 @@ async function draw() {
 }
 
 function open(id) {
-  // a row's id is its model, then "~" and what tells its runs apart
-  if (typeof id === "string") location.href = new URL(`model/${encodeURI(id.split("~")[0])}?row=${encodeURIComponent(id)}`, document.baseURI);
+  if (typeof id !== "string") return;
+  const [, model, precision, revision] = id.match(/^(.*?)(?:~([^@#]*))?(?:@([^#]*))?(?:#\d+)?$/s); // src/core/contents.py
+  const run = new URLSearchParams(Object.entries({ precision, revision }).filter(([, value]) => value));
+  location.href = new URL(`model/${encodeURI(model)}?${run}`, document.baseURI);
 }
 
 function failed() {

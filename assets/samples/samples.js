@@ -1,21 +1,30 @@
 // The samples browser: fetches a screen of answers when it is seen, and one answer when it is opened.
 const KEPT = ["task", "outcome", "find", "page", "item"]; // what of a view stands in the page's address
 
-for (const box of document.querySelectorAll("[data-samples]")) start(box);
+// the browser's place appears when its tab is opened
+new MutationObserver(() => {
+  for (const box of document.querySelectorAll("[data-samples]")) start(box);
+}).observe(document.body, { childList: true, subtree: true });
+
+// a permanent link opens its tab
+if (new URLSearchParams(location.search).get("item")) {
+  const knock = setInterval(() => {
+    const tab = [...document.querySelectorAll("#lb-sections [role=tab]")].find((each) => each.textContent.trim() === "Samples");
+    if (!tab) return;
+    clearInterval(knock);
+    tab.click();
+    tab.scrollIntoView({ block: "start" });
+  }, 100);
+}
 
 function start(box) {
   const first = new URL(box.dataset.samples, document.baseURI);
+  delete box.dataset.samples; // once is enough
   for (const name of KEPT) {
     const value = new URLSearchParams(location.search).get(name);
     if (value) first.searchParams.set(name, value);
   }
-  const seen = new IntersectionObserver(([entry]) => {
-    if (!entry.isIntersecting) return;
-    seen.disconnect();
-    show(box, first, false);
-  });
-  seen.observe(box);
-
+  show(box, first, false);
   box.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-list]");
     if (!link) return;

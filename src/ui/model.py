@@ -14,7 +14,7 @@ from src.board.model import Line, Missing, ModelView, Peers, Run, model_view
 from src.board.snapshot import Board, Snapshot
 from src.core.errors import NotFound
 from src.settings import Settings
-from src.ui import run_sections
+from src.ui import run_sections, samples
 from src.ui.figures import number, signed, strip
 from src.ui.html import h, join
 from src.ui.page import Page, View, Visit
@@ -31,6 +31,7 @@ class Section(NamedTuple):
 
 SECTIONS: tuple[Section, ...] = (
     Section("subtasks", "Subtasks", run_sections.subtasks),
+    Section("samples", "Samples", samples.tab),
     Section("settings", "Settings of the run", run_sections.settings),
 )
 """What a model's page offers to open, in this order; a new section is its function and its line here."""
@@ -44,7 +45,7 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
     if isinstance(found, Missing):
         return View(name, _missing(found, snapshot), status=404)
     description = f"{found.run.model} on {snapshot.suite.title}: average {number(found.run.average, 2)}."
-    return View(found.run.model, _page(found, settings), description=description)
+    return View(found.run.model, _page(found, settings), samples.head(), description)
 
 
 def build(demo: gr.Blocks, board: Board, settings: Settings) -> None:

@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, unquote
 import gradio as gr
 from markupsafe import Markup
 
-from src.board.model import Missing, model_view
+from src.board.model import Missing, ModelView, model_view
 from src.board.run import RunDetail, run_detail
-from src.board.snapshot import Board
+from src.board.snapshot import Board, Snapshot
 from src.core.errors import BoardError, NotFound
 from src.core.scoring import BenchmarkScore, SubtaskScore
 from src.core.suites import Suite
@@ -49,20 +49,24 @@ WAITING = str(h("p", {"class": "lb-quiet lb-waiting"}, "Fetching the result file
 
 def detail(board: Board, address: str, draw: Callable[[Suite, RunDetail], Markup]) -> Markup:
     """What `draw` makes of the run at `address` (`org/name?precision=…`), or the sentence that says why not."""
+    snapshot, found = asked_run(board, address)
+    if isinstance(found, Missing):
+        return Markup("")
+    try:
+        return draw(snapshot.suite, run_detail(board.shown, snapshot.suite, found.run))
+    except BoardError as error:
+        return h("p", {"class": "lb-quiet"}, str(error))
+
+
+def asked_run(board: Board, address: str) -> tuple[Snapshot, ModelView | Missing]:
+    """The run that a model page's address (`org/name?precision=…`) speaks of."""
     name, _, query = address.partition("?")
     asked = dict(parse_qsl(query))
     try:
         snapshot = board.snapshot(asked.get("suite"))
     except NotFound:
         snapshot = board.snapshot()
-    found = model_view(snapshot, unquote(name), asked.get("precision"), asked.get("revision"))
-    if isinstance(found, Missing):
-        return Markup("")
-    store = board.sample if snapshot.source == "sample" and board.sample else board.store
-    try:
-        return draw(snapshot.suite, run_detail(store, snapshot.suite, found.run))
-    except BoardError as error:
-        return h("p", {"class": "lb-quiet"}, str(error))
+    return snapshot, model_view(snapshot, unquote(name), asked.get("precision"), asked.get("revision"))
 
 
 def _subtasks(suite: Suite, run: RunDetail) -> Markup:

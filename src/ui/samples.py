@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, get_args
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
+import gradio as gr
 import numpy as np
 from markupsafe import Markup
 from starlette.requests import Request
@@ -15,13 +16,15 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from src.board.detail_files import DetailFiles, is_gated
+from src.board.model import Missing
 from src.board.samples import Answer, Outcome, Sample
-from src.board.snapshot import Board, Snapshot
+from src.board.snapshot import Board
 from src.core.errors import BoardError, NotFound
 from src.core.suites import Suite
 from src.settings import Settings
 from src.ui import assets
 from src.ui.html import h, join
+from src.ui.run_sections import HERE, asked_run
 
 LIST = "samples/list"
 ITEM = "samples/item"
@@ -54,14 +57,22 @@ class Ask:
         return urlencode({name: value for name, value in (now | changed).items() if value not in (None, "", "all", 0)})
 
 
-def section(snapshot: Snapshot, row_id: str) -> Markup:
-    """The place of the browser on a model's page; the first screen is fetched when it comes into view."""
-    address = f"{LIST}?{urlencode({'row': row_id, 'suite': snapshot.suite.name})}"
-    return h(
-        "div",
-        {"class": "lb-samples", "data-samples": address},
-        h("p", {"class": "lb-quiet", "role": "status"}, "Looking for this run’s answers …"),
-    )
+def tab(demo: gr.Blocks, board: Board, tab: gr.Tab, here: gr.Textbox) -> None:
+    """The browser as a section of a model's page, filled when it is opened."""
+    box = gr.HTML(str(h("p", {"class": "lb-quiet lb-waiting"}, WAITING)), apply_default_css=False)
+
+    def fill(address: str) -> str:
+        snapshot, found = asked_run(board, address)
+        if isinstance(found, Missing):
+            return ""
+        first = f"{LIST}?{urlencode({'row': found.run.id, 'suite': snapshot.suite.name})}"
+        waiting = h("p", {"class": "lb-quiet", "role": "status"}, WAITING)
+        return str(h("div", {"class": "lb-samples", "data-samples": first}, waiting))
+
+    tab.select(fill, here, box, js=HERE, show_progress="hidden")
+
+
+WAITING = "Looking for this run’s answers …"
 
 
 def head() -> Markup:
@@ -217,9 +228,11 @@ def _line(sample: Sample, ask: Ask) -> Markup:
 
 def _answer(answer: Answer, ask: Ask) -> Markup:
     sample = answer.sample
-    named = {"precision": ask.row.get("precision") or "", "task": ask.task, "item": (sample.doc_hash or "")[:12]}
-    link = f"model/{ask.row['model']}?{urlencode(named)}"
-    permanent = h("p", {}, h("a", {"href": f"{link}#samples"}, "Link to this answer"))
+    told = {"precision": ask.row.get("precision"), "revision": ask.row.get("revision")}
+    named = {name: value for name, value in told.items() if isinstance(value, str)}
+    item = urlencode({**named, "task": ask.task, "item": (sample.doc_hash or "")[:12]})
+    link = f"model/{quote(ask.row['model'])}?{item}"
+    permanent = h("p", {}, h("a", {"href": link}, "Link to this answer"))
     metrics = ", ".join(f"{name} {_value(value)}" for name, value in answer.metrics.items())
     if is_gated(ask.task or ""):
         words = (
