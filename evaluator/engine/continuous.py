@@ -17,7 +17,9 @@ log = logging.getLogger(__name__)
 STALLED = 600.0  # seconds without a token after which the manager is given up
 
 
-def run(model: Any, jobs: Sequence[Job], stops: Stops, emit: Callable[[int, list[int]], None], small: bool = False) -> None:
+def run(
+    model: Any, jobs: Sequence[Job], stops: Stops, emit: Callable[[int, list[int]], None], small: bool = False
+) -> None:
     """Generate for every job and `emit(index, tokens)` as each ends; `small` asks for little memory, as for a trial.
 
     Raises whatever transformers raises for an architecture it cannot batch, and RuntimeError if its loop dies.

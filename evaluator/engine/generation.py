@@ -141,7 +141,7 @@ class Generator:
         return "stock", "; ".join(reasons)
 
     def _trial(self, model: Any, way: str) -> int:
-        """How many made-up prompts continue otherwise than by transformers' `generate`."""
+        """How many made-up prompts continue otherwise than by plain forwards."""
         vocabulary = int(model.config.get_text_config(decoder=True).vocab_size)
         rng = random.Random(0)
         shared = [rng.randrange(vocabulary // 2, vocabulary) for _ in range(8)]
@@ -181,11 +181,10 @@ def is_greedy(request: Instance) -> bool:
     return set(settings) <= GREEDY_KEYS and not settings.get("do_sample") and not settings.get("temperature")
 
 
+@torch.no_grad()
 def _plain(model: Any, job: Job) -> list[int]:
-    """`job` by transformers' own `generate`, alone, ended by nothing but its length."""
-    config = continuous.greedy_config(unwrapped(model))
-    config.eos_token_id, config.max_length = None, None
-    config.max_new_tokens, config.pad_token_id = job.most, 0
-    prompt = torch.tensor([job.tokens], device=model.device)
-    out = model.generate(input_ids=prompt, attention_mask=torch.ones_like(prompt), generation_config=config)
-    return out[0, len(job.tokens) :].tolist()
+    """`job` token by token, each from a forward of the whole text so far: nothing cached, nothing beside it."""
+    tokens = list(job.tokens)
+    for _ in range(job.most):
+        tokens.append(int(model(torch.tensor([tokens], device=model.device)).logits[0, -1].argmax()))
+    return tokens[len(job.tokens) :]

@@ -74,7 +74,10 @@ class _Reader:
         behind = np.arange(step.start)
         where = {i: torch.from_numpy(np.concatenate([behind, step.start + nodes])) for i, nodes in layout.nodes.items()}
         return {
-            i: [(layer.keys[0][:, index.to(layer.keys.device)], layer.values[0][:, index.to(layer.keys.device)]) for layer in cache.layers]
+            i: [
+                (layer.keys[0][:, index.to(layer.keys.device)], layer.values[0][:, index.to(layer.keys.device)])
+                for layer in cache.layers
+            ]
             for i, index in where.items()
         }
 

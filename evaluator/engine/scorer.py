@@ -95,7 +95,11 @@ class Scorer:
     @torch.no_grad()
     def decode(self, tokens: torch.Tensor, positions: torch.Tensor, seen: torch.Tensor, cache: Any) -> torch.Tensor:
         """Logits after one more token a row: `tokens`, `positions` [rows, 1], `seen` [rows, width] → [rows, vocabulary]."""
-        arguments: dict[str, Any] = {"attention_mask": seen.to(self._device), "past_key_values": cache, "use_cache": True}
+        arguments: dict[str, Any] = {
+            "attention_mask": seen.to(self._device),
+            "past_key_values": cache,
+            "use_cache": True,
+        }
         if self._takes_positions:
             arguments["position_ids"] = positions.to(self._device)
         with self._precision():
@@ -200,7 +204,9 @@ class _Run:
             ]
             return Batch(layout.tokens[None].astype(np.int64), layout.depth[None], asked, layout.end)
         length = int(self.trie.lengths[list(step.members)].max()) - step.start
-        tokens = np.zeros((len(step.members), length), dtype=np.int64)  # padded on the right: a causal model never sees it
+        tokens = np.zeros(
+            (len(step.members), length), dtype=np.int64
+        )  # padded on the right: a causal model never sees it
         asked = []
         for row, i in enumerate(step.members):
             tokens[row, : self.trie.lengths[i] - step.start] = self.trie.sequences[i][step.start :]
@@ -209,9 +215,7 @@ class _Run:
         positions = np.broadcast_to(np.arange(step.start, step.start + length), tokens.shape).copy()
         return Batch(tokens, positions, asked)
 
-    def _asked(
-        self, sequences: Sequence[int], start: int, stop: int | None
-    ) -> Iterator[tuple[int, int, int]]:
+    def _asked(self, sequences: Sequence[int], start: int, stop: int | None) -> Iterator[tuple[int, int, int]]:
         """(depth, query, offset of the target) of the positions that these sequences score between two depths."""
         reach = np.asarray(sequences)
         if stop is not None:

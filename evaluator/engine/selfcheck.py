@@ -68,7 +68,12 @@ class _Found:
 
 
 def _trial(
-    model: Any, device: torch.device, autocast: torch.dtype | None, way: Literal["packed", "rows"], who: str, reasons: list[str]
+    model: Any,
+    device: torch.device,
+    autocast: torch.dtype | None,
+    way: Literal["packed", "rows"],
+    who: str,
+    reasons: list[str],
 ) -> _Found | None:
     """Score the small tree one way and compare; None, with a reason added, if it fails or disagrees."""
     with torch.no_grad(), small_windows(model.config):
@@ -104,7 +109,11 @@ def agrees(away: np.ndarray, noise: np.ndarray, dtype: torch.dtype) -> bool:
     """Whether differences from stock are what stock shows from itself, or too small to matter."""
     floor = FLOOR.get(dtype, 0.1)
     rms = float(np.sqrt((away**2).mean())), float(np.sqrt((noise**2).mean()))
-    return bool(np.isfinite(away).all()) and rms[0] <= max(3 * rms[1], floor / 2) and away.max() <= max(5 * noise.max(), floor)
+    return (
+        bool(np.isfinite(away).all())
+        and rms[0] <= max(3 * rms[1], floor / 2)
+        and away.max() <= max(5 * noise.max(), floor)
+    )
 
 
 def small_tree(vocabulary: int) -> list[Query]:

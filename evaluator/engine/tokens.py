@@ -117,7 +117,9 @@ class Encoder:
         if not fresh:
             return
         first = [text for starts, text in fresh if starts]
-        plain = {text for text in first if has_bos_prefix(text, self._bos)}  # brings its own beginning: nothing is added
+        plain = {
+            text for text in first if has_bos_prefix(text, self._bos)
+        }  # brings its own beginning: nothing is added
         special = {} if self._lm.add_bos_token is None else {"add_special_tokens": self._lm.add_bos_token}
         self._batch([text for text in first if text not in plain], True, special)
         self._batch([text for text in first if text in plain], True, {"add_special_tokens": False})
