@@ -1,0 +1,122 @@
+"""`python app.py card ORG/NAME`: what the board says of a model, as its card has it; printed, merged or offered."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from src import settings
+from src.core import suites
+from src.core.errors import BadInput, NotFound
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> argparse.ArgumentParser:
+    """The command's words on the command line."""
+    parser = subparsers.add_parser(
+        "card",
+        help="write a model's results in the form of its card",
+        description="Print the `model-index` and the results section of a model's card. With --into they go into that "
+        "file, where an older block of this board or of its bot is replaced and every other byte stays; with "
+        "--open-pr they are offered to the model's repository on the Hub.",
+        epilog="example: python app.py card org/name --store my-board --into README.md",
+    )
+    parser.add_argument("model", metavar="ORG/NAME", help="a model on the board, or the id of one of its rows")
+    parser.add_argument("--suite", choices=suites.names(), help=f"which results (default: {suites.DEFAULT})")
+    parser.add_argument("--precision", metavar="WORD", help="the run of this precision (default: the best one)")
+    parser.add_argument("--into", type=Path, metavar="README.md", help="merge them into this card")
+    parser.add_argument("--open-pr", action="store_true", help="offer them to the model's repository as a pull request")
+    parser.add_argument("--eval-results", action="store_true", help="the .eval_results files too")
+    parser.add_argument("--store", metavar="DIR|hub:OWNER", help=f"the board (default: {settings.PUBLIC})")
+    parser.add_argument(
+        "--space", metavar="OWNER/NAME", help="the Space that the card links to (default: the original)"
+    )
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print, merge or offer."""
+    from src.board.cards import card_block, eval_result_files, merge
+
+    suite = args.suite or suites.DEFAULT
+    row = _row(args, suite)
+    source = _source(args.space)
+    block = card_block(row, suite, source)
+    files = eval_result_files(row, suite, row.get("submission_date"), source) if args.eval_results else {}
+    if args.open_pr:
+        return _offer(block, files)
+    if args.into is None:
+        print(block.text, end="")
+        for path, text in files.items():
+            print(f"\n# {path}\n{text}", end="")
+        return 0
+    before = _read(args.into)
+    after = merge(before, block)
+    if after == before:
+        print(f"{args.into} says so already; nothing was changed.")
+    else:
+        args.into.write_bytes(after.encode("utf-8", "surrogateescape"))
+        print(f"{args.into} now holds the results of {block.model} on {suites.load(suite).title}.")
+    for path, text in files.items():
+        target = args.into.parent / path
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+        print(f"{target} written.")
+    return 0
+
+
+def _offer(block: Any, files: dict[str, str]) -> int:
+    from huggingface_hub import HfApi
+
+    from src.board.cards.proposing import propose
+
+    done = propose(block, files, HfApi())
+    if done.url is None:
+        print(f"The card of {block.model} says so already; no pull request is needed.")
+    else:
+        print(f"{'Opened' if done.opened else 'Open already'}: {done.url}")
+    return 0
+
+
+def _row(args: argparse.Namespace, suite: str) -> dict[str, Any]:
+    from src.board.listing import of_model, plain
+    from src.board.opening import open_board
+    from src.board.snapshot import Snapshot
+    from src.board.sources import read_contents
+
+    contents = read_contents(open_board(settings.read(args)).store, None, None)
+    if suite not in contents.frames:
+        raise NotFound(f"This board has no rows of {suite}; it has {', '.join(contents.frames) or 'none at all'}.")
+    snapshot = Snapshot(contents.frames[suite], suites.load(suite), contents.revision, "live", contents.as_of)
+    found: pd.DataFrame = of_model(snapshot, args.model)
+    if args.precision:
+        here = ", ".join(map(str, found["precision"].dropna().unique()))
+        found = found[found["precision"] == args.precision]
+        if found.empty:
+            raise NotFound(f"{args.model} was not run in {args.precision}; there is {here}.")
+    elif len(found) > 1:
+        print(f"{args.model} has {len(found)} rows; taking {found['id'].iloc[0]}.", file=sys.stderr)
+    return {name: plain(found[name])[0] for name in found.columns}
+
+
+def _source(space: str | None) -> Any:
+    from src.board.cards import Source
+
+    if space is None:
+        return None
+    if space.count("/") != 1:
+        raise BadInput(f"--space is OWNER/NAME, not '{space}'.")
+    return Source(space, space.partition("/")[0])
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
