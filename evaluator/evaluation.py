@@ -11,7 +11,7 @@ from typing import Any
 
 from evaluator import benchmarks, download, publish, sandbox
 from evaluator.energy import KG_PER_KWH, Meter
-from evaluator.job import LOG, Failure, benchmarks_of, plan_job
+from evaluator.job import LOG, NO_WEIGHTS, Failure, benchmarks_of, plan_job
 from evaluator.preflight import check_box
 from src.core.errors import BadInput, Conflict, StoreError
 from src.core.model_checks import Limits
@@ -118,7 +118,7 @@ def _weights(
     request: Request, settings: Settings, folder: Path | None, stop: threading.Event | None
 ) -> tuple[Request, download.Weights]:
     models = settings.workspace / "models"
-    if settings.backend == "dummy":  # answers without weights; for trying out a board
+    if settings.backend in NO_WEIGHTS:  # answers without weights; for trying out a board
         return request, download.Weights(models)
     if folder is not None:
         return download.adopt(folder, request, models, settings.models)

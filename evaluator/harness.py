@@ -16,14 +16,18 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from evaluator import engine, sandbox
+from evaluator.checkpoints import is_done, write_json, write_lines
+from evaluator.dump import BOOTSTRAP, OTHER_SEED, PYTHON_SEED, describe, merge
 from evaluator.job import (
     CHECKPOINTS,
+    MODEL,
+    NO_WEIGHTS,
     RECORDED,
     RESPONSES,
     RESULTS,
@@ -35,9 +39,6 @@ from evaluator.job import (
     samples_path,
 )
 
-PYTHON_SEED, OTHER_SEED = 0, 1234  # lm-eval's own defaults, which every published run used
-BOOTSTRAP = 100_000
-NO_WEIGHTS = {"dummy", RECORDED}  # backends that need no torch
 POLL = 5.0  # seconds between looks at the response store
 
 Tell = Callable[..., None]
@@ -49,21 +50,24 @@ def main(run: Path, tell: Tell) -> Failure | None:
     (run / CHECKPOINTS).mkdir(exist_ok=True)
     stage = "start"
     try:
-        left = [unit for unit in job.units if not _is_done(run, unit)]
+        left = [unit for unit in job.units if not is_done(run, unit)]
         if left:
             tell("loading")
             stage = "load"
             started = time.perf_counter()
             model = _load(job, run)
-            _write_json(run / "model.json", _about(model, job) | {"load_seconds": time.perf_counter() - started})
+            seconds = time.perf_counter() - started
+            write_json(run / MODEL, describe(model, job) | {"load_seconds": seconds})
             stage = "run"
             with _watch(run, tell):
                 for unit in left:
                     tell("unit", tasks=list(unit.tasks), benchmark=unit.benchmark)
                     _run_unit(job, run, unit, model, tell)
+                    # once more: only after the work does the engine know which way it went
+                    write_json(run / MODEL, describe(model, job) | {"load_seconds": seconds})
                     tell("checkpoint", tasks=list(unit.tasks))
         stage = "finish"
-        _write_json(run / RESULTS, _results(job, run))
+        write_json(run / RESULTS, merge(job, run))
         tell("done")
     except Exception as error:
         return _classify(error, stage)
@@ -146,8 +150,8 @@ def _run_unit(job: Job, run: Path, unit: Unit, model: Any, tell: Tell) -> None:
         if job.backend == RECORDED:
             samples = [model.restore(task, sample) for sample in samples]
         hashes = "".join(s["doc_hash"] + s["prompt_hash"] + s["target_hash"] for s in samples)
-        _write_lines(samples_path(run, task), samples if job.backend == RECORDED else map(_sample_line, samples))
-        _write_json(
+        write_lines(samples_path(run, task), samples if job.backend == RECORDED else map(_sample_line, samples))
+        write_json(
             checkpoint_path(run, task),
             {
                 "results": found["results"][task],
@@ -196,105 +200,6 @@ def _sample_line(sample: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _results(job: Job, run: Path) -> dict[str, Any]:
-    """All checkpoints in the shape of one lm-eval dump, without its description of the machine."""
-    from importlib.metadata import version
-
-    from lm_eval.utils import hash_string
-
-    parts = {task: json.loads(checkpoint_path(run, task).read_text(encoding="utf-8")) for task in job.tasks}
-    about = json.loads((run / "model.json").read_text(encoding="utf-8"))
-    template = about.pop("chat_template")
-    seconds = about.pop("load_seconds") + sum(part["seconds"] for part in parts.values())
-    merged: dict[str, Any] = {
-        key: {task: part[key] for task, part in parts.items()}
-        for key in ("results", "configs", "versions", "n-shot", "higher_is_better", "n-samples", "task_hashes")
-    }
-    merged["groups"] = {name: _group(name, tasks, merged["results"]) for name, tasks in job.groups.items()}
-    merged["results"] |= merged["groups"]
-    for found in merged["results"].values():  # n-samples says it, as it always did
-        found.pop("sample_len", None)
-        found.pop("name", None)
-    merged["group_subtasks"] = {task: [] for task in job.tasks} | job.groups
-    name = job.model.replace("/", "__")
-    return merged | {
-        "config": about.pop("config"),
-        "git_hash": None,
-        "date": time.time() - seconds,
-        "transformers_version": version("transformers"),
-        "lm_eval_version": version("lm_eval"),
-        **about,
-        "model_source": "hf",
-        "model_name": job.model,
-        "model_name_sanitized": name,
-        "system_instruction": None,
-        "system_instruction_sha": None,
-        "fewshot_as_multiturn": job.chat_template,
-        "chat_template": template,
-        "chat_template_sha": hash_string(template) if template else None,
-        "total_evaluation_time_seconds": str(seconds),
-    }
-
-
-def _group(name: str, tasks: list[str], results: dict[str, Any]) -> dict[str, Any]:
-    """The harness's own group value: every metric that all tasks have, weighted by their numbers of items."""
-    from lm_eval.api.metrics import aggregate_subtask_metrics, pooled_sample_stderr
-
-    sizes = [results[task]["sample_len"] for task in tasks]
-    group: dict[str, Any] = {"alias": name}
-    for key in results[tasks[0]]:
-        metric, _, rest = key.partition(",")
-        values = [results[task].get(key) for task in tasks]
-        if not rest or metric.endswith("_stderr") or not all(isinstance(value, int | float) for value in values):
-            continue
-        errors = [results[task].get(f"{metric}_stderr,{rest}") for task in tasks]
-        known = all(isinstance(error, float) for error in errors)
-        group[key] = aggregate_subtask_metrics(values, sizes, True)
-        group[f"{metric}_stderr,{rest}"] = pooled_sample_stderr(errors, sizes) if known else "N/A"
-    return group
-
-
-def _about(model: Any, job: Job) -> dict[str, Any]:
-    """What the model says of itself, with the published name in place of the folder it was read from."""
-    info = model.get_model_info() if hasattr(model, "get_model_info") else {}
-    arguments = {"pretrained": job.model, "revision": job.revision, "dtype": job.precision, "trust_remote_code": False}
-    config: dict[str, Any] = {
-        "model": job.backend,
-        "model_args": ",".join(f"{key}={value}" for key, value in arguments.items()),
-        **{key: value if isinstance(value, int | float | dict) else str(value) for key, value in info.items()},
-        "model_revision": job.revision,
-        "model_sha": job.revision,
-        "batch_size": job.batch_size,
-        "batch_sizes": [],
-        "device": str(getattr(model, "device", job.device)),
-        "use_cache": None,
-        "limit": job.limit,
-        "bootstrap_iters": BOOTSTRAP,
-        "gen_kwargs": None,
-        "random_seed": PYTHON_SEED,
-        "numpy_seed": OTHER_SEED,
-        "torch_seed": OTHER_SEED,
-        "fewshot_seed": OTHER_SEED,
-        "suite": job.suite,
-        "scorer": job.scorer,
-        "precision": job.precision,
-        "sandbox": os.environ.get(sandbox.SANDBOX, "none"),
-    }
-    tokenizer = getattr(model, "tokenizer", None) if job.backend not in NO_WEIGHTS else None
-    special = {
-        f"tokenizer_{kind}_token": [getattr(tokenizer, f"{kind}_token"), str(getattr(tokenizer, f"{kind}_token_id"))]
-        for kind in ("pad", "eos", "bos")
-        if tokenizer is not None
-    }
-    return {
-        "config": config,
-        "chat_template": model.chat_template(True) if job.chat_template and job.backend != RECORDED else None,
-        **special,
-        "eot_token_id": getattr(model, "eot_token_id", None) if tokenizer is not None else None,
-        "max_length": getattr(model, "max_length", None) if tokenizer is not None else None,
-    }
-
-
 def _count_requests(model: Any, tell: Tell) -> None:
     """Make the model tell how many requests each task has, as they come in."""
     for kind in ("loglikelihood", "generate_until"):
@@ -338,34 +243,6 @@ def _classify(error: Exception, stage: str) -> Failure:
     if isinstance(error, LookupError) and "punkt" in said:
         return Failure("box", said, trace)
     return Failure({"load": "bad_model", "start": "box"}.get(stage, "harness"), said, trace)
-
-
-def _is_done(run: Path, unit: Unit) -> bool:
-    return all(checkpoint_path(run, task).exists() for task in unit.tasks)
-
-
-def _write_json(path: Path, value: Any) -> None:
-    from lm_eval.utils import handle_non_serializable
-
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=handle_non_serializable)
-    _replace(path, [text])
-
-
-def _write_lines(path: Path, values: Iterable[Any]) -> None:
-    from lm_eval.utils import handle_non_serializable
-
-    dump = json.JSONEncoder(ensure_ascii=False, default=handle_non_serializable).encode
-    _replace(path, (dump(value) + "\n" for value in values))
-
-
-def _replace(path: Path, parts: Any) -> None:
-    """Write a file so that it is either whole or absent."""
-    part = path.with_suffix(path.suffix + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.writelines(parts)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _teller(fd: int) -> Tell:

@@ -128,11 +128,14 @@ NOBODYS_FAULT = {"box", "stopped"}
 """The box is not ready, or its owner stopped it: the request goes back into the queue and no attempt is counted."""
 
 RESULTS = "results.json"
+MODEL = "model.json"
 LOG = "log.txt"
 RESPONSES = "responses.sqlite"
 CHECKPOINTS = "tasks"
 RECORDED = "recorded"
 """The backend that gives the answers of an earlier run, to be graded anew."""
+NO_WEIGHTS = {"dummy", RECORDED}
+"""Backends that load no model and need no torch."""
 
 
 def recorded_path(run: Path, task: str) -> Path:

@@ -23,6 +23,7 @@ TEMPLATE = (
     "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
     "{% if add_generation_prompt %}assistant: {% endif %}"
 )
+END = 0.8
 WORDS = (
     "The quick brown fox jumps over the lazy dog. Question: what is true? Answer: (A) yes (B) no\n" * 40
 ).splitlines()
@@ -67,6 +68,10 @@ def _weights(config: dict[str, Any], rng: np.random.Generator) -> dict[str, np.n
         "lm_head.weight": drawn(config["vocab_size"], width),
         "model.norm.weight": np.ones(width, np.float32),
     }
+    # every hidden state leans towards the first direction, and the end token answers to it: texts end after some words
+    weights["model.embed_tokens.weight"][:, 0] = 3.0
+    weights["lm_head.weight"][:, 0] = 0.0
+    weights["lm_head.weight"][config["eos_token_id"], 0] = END
     for layer in range(config["num_hidden_layers"]):
         at = f"model.layers.{layer}"
         weights |= {

@@ -1,0 +1,43 @@
+"""What a run has finished, on disk: a file is whole or absent, and a task's metrics come after its samples."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from evaluator.job import Unit, checkpoint_path
+
+
+def is_done(run: Path, unit: Unit) -> bool:
+    """Whether every task of a unit has its metrics."""
+    return all(checkpoint_path(run, task).exists() for task in unit.tasks)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """One JSON value."""
+    _replace(path, [json.dumps(value, indent=2, ensure_ascii=False, default=_plain)])
+
+
+def write_lines(path: Path, values: Iterable[Any]) -> None:
+    """One JSON value a line."""
+    encode = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
+    _replace(path, (encode(value) + "\n" for value in values))
+
+
+def _plain(value: Any) -> Any:
+    """numpy's and torch's numbers as Python's; sets as lists; whatever else in words."""
+    if isinstance(value, set):
+        return sorted(value, key=str)
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def _replace(path: Path, parts: Iterable[str]) -> None:
+    part = path.with_suffix(path.suffix + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        file.writelines(parts)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
