@@ -129,6 +129,16 @@ def entry(path: str, item: Tree | Blob, expand: bool = False) -> dict[str, Any]:
     return said
 
 
+def sibling(path: str, blob: Blob, blobs: bool) -> dict[str, Any]:
+    """A file as the information on a repository names it."""
+    said: dict[str, Any] = {"rfilename": path}
+    if blobs:
+        said |= {"size": blob.size, "blobId": blob.oid}
+        if blob.sha256:
+            said["lfs"] = {"sha256": blob.sha256, "size": blob.size, "pointerSize": 130}
+    return said
+
+
 def card(hub: Hub, commit: Commit) -> dict[str, Any] | None:
     readme = commit.tree.get("README.md")
     parts = hub.data(readme).decode(errors="replace").split("---") if isinstance(readme, Blob) else []

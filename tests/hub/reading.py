@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from tests.hub.desk import Body, Desk, base, card, entry, iso, split_rev, user_of
+from tests.hub.desk import Body, Desk, base, card, entry, iso, sibling, split_rev, user_of
 from tests.hub.repos import Blob, Commit, Refused, Tree
 
 PAGE, EXPANDED_PAGE, COMMITS_PAGE = 1000, 50, 50
@@ -65,7 +65,7 @@ def add_reading(app: FastAPI, desk: Desk) -> None:  # noqa: PLR0915 (a list of r
             "cardData": card(hub, commit),
             "createdAt": iso(repo.chain[0].date),
             "lastModified": iso(commit.date),
-            "siblings": [{"rfilename": p} | (entry(p, b) if blobs else {}) for p, b in files],
+            "siblings": [sibling(path, blob, bool(blobs)) for path, blob in files],
         }
 
     @app.get("/api/{kind}/{ns}/{name}/tree/{rest:path}")

@@ -135,7 +135,9 @@ def test_errors_are_the_clients_own(hub: Hub, endpoint: str) -> None:
 def test_a_pull_request_leaves_main_alone(hub: Hub, endpoint: str) -> None:
     hub.seed("models", "org/m", {"README.md": b"---\nlicense: mit\n---\nold"})
     api = HfApi(endpoint=endpoint, token="hf_alice")
-    assert (api.model_info("org/m").card_data or {})["license"] == "mit"
+    card = api.model_info("org/m").card_data
+    assert card is not None
+    assert card["license"] == "mit"
     made = api.create_commit("org/m", [CommitOperationAdd("README.md", b"new")], commit_message="card", create_pr=True)
     assert made.pr_num == 1
     assert hub.data(hub.repo("models", "org/m").at("refs/pr/1").tree.items["README.md"]) == b"new"
