@@ -43,6 +43,8 @@ export class Controls {
     this.compare = el("a.lt-button.lt-compare", { hidden: true });
     this.popover = el("div.lt-pop", { popover: "auto" });
     this.sheet = el("dialog.lt-sheet", { "aria-label": "Filters" });
+    this.sheet.addEventListener("close", () => (this.opened = null));
+    this.sheet.addEventListener("click", ({ target }) => target === this.sheet && this.sheet.close());
     this.keys = this.keysDialog();
     this.said = el("div.lt-said", { role: "status", "aria-live": "polite" });
     this.popover.addEventListener("toggle", ({ newState }) => newState === "closed" && this.closed());
@@ -156,8 +158,6 @@ export class Controls {
     };
     this.opened.update(this.state);
     this.sheet.replaceChildren(el("header", {}, el("strong", {}, "Filters"), reset), node, el("footer", {}, done));
-    this.sheet.onclose = () => (this.opened = null);
-    this.sheet.onclick = ({ target }) => target === this.sheet && this.sheet.close();
     this.sheet.showModal();
   }
 

@@ -6,6 +6,7 @@ import { marks } from "./marks.js";
 
 const SPARE = 8; // rows kept painted beyond either edge
 const STEPS = 16; // shades of the tint
+const NORMAL_95 = 1.96; // standard errors either side
 const NARROW = 640; // px: below it a row takes two lines
 const MOST_STICKY = 6; // pinned rows that stay in sight
 
@@ -94,12 +95,14 @@ export class Grid {
   lay() {
     const columns = this.columns;
     const ranged = this.view.data.has("rank.low");
-    const width = ({ key, kind }) => (key === "rank" && ranged ? "104px" : (WIDE[key] ?? WIDTHS[kind]));
+    const width = ({ key, kind }) => (key === "rank" && ranged ? "116px" : (WIDE[key] ?? WIDTHS[kind]));
+    const narrow = ({ key, kind }) => (key === "average" && ranged ? "minmax(100px, 1.2fr)" : ["score", "number"].includes(kind) ? "minmax(76px, 1fr)" : "minmax(110px, 1.2fr)");
     const numbers = columns.filter(({ key }) => !["rank", "model", "type"].includes(key));
-    this.element.style.setProperty("--lt-columns", this.narrow ? numbers.map(() => "minmax(76px, 1fr)").join(" ") : columns.map(width).join(" "));
-    this.element.style.setProperty("--lt-rank", ranged && !this.narrow ? "104px" : "58px");
-    const least = (column) => Number(/\d+/.exec(width(column))[0]);
-    this.element.style.setProperty("--lt-least", `${this.narrow ? numbers.length * 76 + 20 : columns.reduce((sum, column) => sum + least(column), 0)}px`);
+    this.element.style.setProperty("--lt-columns", (this.narrow ? numbers.map(narrow) : columns.map(width)).join(" "));
+    this.element.style.setProperty("--lt-rank", ranged && !this.narrow ? "116px" : "58px");
+    const least = (form) => Number(/\d+/.exec(form)[0]);
+    const sum = this.narrow ? numbers.map(narrow).map(least) : columns.map(width).map(least);
+    this.element.style.setProperty("--lt-least", `${sum.reduce((one, other) => one + other, this.narrow ? 20 : 0)}px`);
     this.headRow.replaceChildren(...columns.map((column, at) => this.header(column, at)));
     this.pins.replaceChildren();
     this.body.replaceChildren();
@@ -281,8 +284,10 @@ const FILL = {
     const [low, high] = [data.number("rank.low", index), data.number("rank.high", index)];
     const hasRange = low < high;
     aside.textContent = hasRange ? `${low}–${high}` : "";
-    node.title = Number.isNaN(rank) ? "No rank: a benchmark is missing" : hasRange ? `Rank ${rank}; between ${low} and ${high} with 95 % confidence` : "";
-    node.classList.toggle("lt-tied", data.flag("tied", index) === true);
+    const isTied = data.flag("tied", index) === true;
+    node.classList.toggle("lt-tied", isTied);
+    const range = hasRange ? `; between ${low} and ${high} with 95 % confidence` : "";
+    node.title = Number.isNaN(rank) ? "No rank: a benchmark is missing" : `Rank ${rank}${range}${isTied && rank > 1 ? "; cannot be told from the best" : ""}`;
   },
 
   model({ node, link, org, start, end, shape, run, flag }, index, view, position) {
@@ -323,12 +328,13 @@ const FILL = {
     node.title = isMissing ? (data.has(path) ? "No score: not run, or not finished" : "On its way") : whole(value, column);
     const [low, high] = about.scales[path] ?? [0, 100];
     const share = Math.max(0, Math.min(1, (value - low) / (high - low || 1)));
-    node.style.setProperty("--h", isMissing ? 0 : Math.round(share ** 1.5 * STEPS) / STEPS);
-    if (!aside) return;
-    const error = data.number("average.se", index);
-    const margin = error * 1.96;
-    aside.textContent = margin && !isMissing && query.average === "all" ? `±${margin.toFixed(1)}` : "";
-    if (aside.textContent) node.title += `; between ${(value - margin).toFixed(2)} and ${(value + margin).toFixed(2)} with 95 % confidence`;
+    node.style.setProperty("--h", isMissing ? 0 : column.key === "average" ? share.toFixed(3) : Math.round(share ** 1.5 * STEPS) / STEPS);
+    const isPublished = column.key === "average" ? query.average === "all" : path === column.key;
+    const error = isPublished && !isMissing ? data.number(`${column.key}.se`, index) : NaN;
+    whisker(node, value, error, data.flag(`${column.key}.approximate`, index), low, high);
+    node.classList.toggle("lt-chance", isPublished && data.flag(`${column.key}.at_chance`, index) === true);
+    if (aside) aside.textContent = error > 0 ? `±${(error * NORMAL_95).toFixed(1)}` : "";
+    if (node.classList.contains("lt-chance")) node.title += "; no better than guessing";
   },
 
   number({ column, node, text }, index, { data }) {
@@ -356,5 +362,16 @@ const FILL = {
     node.classList.toggle("lt-unknown", value === null);
   },
 };
+
+/** Where the true score lies with 95 % confidence: a line below the number, and words on hover. */
+function whisker(node, value, error, isApproximate, low, high) {
+  const margin = error * NORMAL_95;
+  const at = (score) => Math.max(0, Math.min(1, (score - low) / (high - low || 1)));
+  node.style.setProperty("--w0", error > 0 ? at(value - margin).toFixed(3) : 0);
+  node.style.setProperty("--w1", error > 0 ? at(value + margin).toFixed(3) : 0);
+  if (!(error > 0)) return;
+  const between = `between ${(value - margin).toFixed(1)} and ${(value + margin).toFixed(1)} with 95 % confidence`;
+  node.title += `; ${between}${isApproximate ? ", approximately: from the number of items" : ""}`;
+}
 
 const css = (key) => key.replace(/[^A-Za-z0-9]/g, "-");

@@ -32,10 +32,11 @@ export class Table {
     this.empty = el("div.lt-empty", { hidden: true });
     this.grid.element.append(this.empty);
     root.replaceChildren(this.controls.element, this.grid.element);
+    this.fetching = new Set();
     this.chosen = new Set(remembered("lb.compare") ?? []);
     document.addEventListener("keydown", (event) => this.key(event));
     addEventListener("popstate", () => this.restore());
-    addEventListener("pagehide", () => this.keepPlace());
+    addEventListener("pagehide", () => this.leave());
     addEventListener("resize", () => this.fit());
     this.fit();
     this.load(read(location.search));
@@ -66,6 +67,7 @@ export class Table {
       this.refresh({ keepPlace: true });
       this.returnToPlace();
       this.root.dispatchEvent(new CustomEvent("lb:ready", { bubbles: true }));
+      if (about.certainty) (window.requestIdleCallback ?? setTimeout)(() => this.fetchMore("certainty"));
     } catch (error) {
       if (mine === this.loading) this.failed(error);
     }
@@ -89,19 +91,19 @@ export class Table {
     this.paint({ data, answer, columns, counts: null, total: about.shown - about.pinned }, {});
   }
 
-  /** Fetch the columns that few readers want, when one of them is wanted. */
-  async fetchExtra() {
-    if (this.extra) return;
-    this.extra = json(this.about.extra);
+  /** Fetch more columns of the same rows: `extra` when one is wanted, `certainty` when all else is on screen. */
+  async fetchMore(what) {
+    if (this.fetching.has(what)) return;
+    this.fetching.add(what);
     const { answers } = this;
     try {
-      const { columns } = await this.extra;
+      const { columns } = await json(this.about[what]);
       answers.data.add(columns);
-      this.refresh();
+      if (answers === this.answers) this.refresh();
     } catch (error) {
-      this.controls.say(`The other columns could not be fetched: ${error.message}`);
+      this.controls.say(`Some columns could not be fetched: ${error.message}`);
     } finally {
-      this.extra = null;
+      this.fetching.delete(what);
     }
   }
 
@@ -135,7 +137,7 @@ export class Table {
     const counts = answers.counts(answer.failed);
     this.paint({ data: answers.data, answer, columns, counts, total: undefined }, how);
     const wanted = columns.map(({ key }) => (query.score === "raw" && answers.byKey.has(`${key}.raw`) ? `${key}.raw` : key)).concat(query.sort.map(({ key }) => key));
-    if (wanted.some((key) => answers.byKey.has(key) && key !== "rank" && !answers.data.has(key))) this.fetchExtra();
+    if (wanted.some((key) => answers.byKey.has(key) && key !== "rank" && !answers.data.has(key))) this.fetchMore("extra");
   }
 
   paint({ data, answer, columns, counts, total }, how) {
@@ -190,6 +192,7 @@ export class Table {
 
   address(step) {
     const search = write(this.query);
+    if (!this.view) return;
     const url = `${location.pathname}${search && "?" + search}${location.hash}`;
     if (url === location.pathname + location.search + location.hash) return;
     this.keepPlace();
@@ -202,6 +205,13 @@ export class Table {
     this.query = this.withMemory(query);
     if (this.answers) this.refresh({ keepPlace: false });
     this.returnToPlace();
+  }
+
+  /** Leave the address and the place as they are seen, for whoever comes back. */
+  leave() {
+    clearTimeout(this.writing);
+    this.address(false);
+    this.keepPlace();
   }
 
   keepPlace() {
@@ -228,7 +238,10 @@ export class Table {
   open(row, apart) {
     const url = new URL(this.href(this.view.data, row), document.baseURI).href;
     if (apart) window.open(url, "_blank", "noopener");
-    else location.assign(url);
+    else {
+      this.leave(); // some browsers no longer take an address once they are on their way
+      location.assign(url);
+    }
   }
 
   actsBar() {

@@ -1,7 +1,8 @@
 """What the browser gets of a snapshot: columns as compact JSON, named by their bytes so that they may be kept for ever.
 
-A column is one of `{"lines": "a\\nb"}` (names), `{"values": [...], "codes": [...]}` (words; -1 unknown), `{"numbers": [...]}`
-(null unknown), `{"days": [...]}` (since 1970-01-01) or `{"flags": "10-"}`; rows come in the board's own order.
+A column is one of `{"lines": "a\\nb"}` (names), `{"values": [...], "codes": [...]}` (words; -1 unknown),
+`{"numbers": [...]}` (null unknown), `{"days": [...]}` (since 1970-01-01) or `{"flags": "10-"}` (- unknown); rows come
+in the board's own order.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Payload:
     def core(self) -> File:
         """The columns that the first screen, search and filters need."""
         columns = {column.key: self._column(column) for column in self.columns if column.core and column.kind != "rank"}
-        columns.update({path: self._certainty(path) for path in CERTAINTY if path in self.rows.frame})
+        columns.update(self._certainty(CERTAINTY))
         return File(_json({"n": len(self.rows), **self._identity(), "columns": columns}))
 
     @cached_property
@@ -80,6 +81,13 @@ class Payload:
         """The other columns, fetched when one is shown."""
         columns = {column.key: self._column(column) for column in self.columns if not column.core}
         return File(_json({"n": len(self.rows), "columns": columns}))
+
+    @cached_property
+    def certainty(self) -> File | None:
+        """How sure each score is, fetched when all else is on screen; None where the frame does not say."""
+        keys = [column.key for column in self.columns if column.kind == "score" and column.group == "scores"]
+        columns = self._certainty([f"{key}.{what}" for key in keys for what in ("se", "at_chance", "approximate")])
+        return File(_json({"n": len(self.rows), "columns": columns})) if columns else None
 
     def first(self, query: Query, about: Mapping[str, Any]) -> dict[str, Any]:
         """The first screen of `query`: what the columns are, where the rest lies, and the rows in view.
@@ -96,7 +104,7 @@ class Payload:
         ]
         columns = {column.key: self._column(column, at) for column in needed}
         columns["average"] = {"numbers": _numbers(selection.averages[:FIRST_ROWS])}
-        columns.update({path: self._certainty(path, at) for path in CERTAINTY if path in self.rows.frame})
+        columns.update(self._certainty(CERTAINTY, at))
         return {
             **about,
             "suite": self.suite.name,
@@ -162,11 +170,17 @@ class Payload:
             return {"numbers": _numbers(self.rows.score(column.path)[at])}
         return {"numbers": _numbers(kept(self.rows.number(column.path)[at]))}
 
-    def _certainty(self, path: str, at: np.ndarray | None = None) -> dict[str, Any]:
+    def _certainty(self, paths: Iterable[str], at: np.ndarray | None = None) -> dict[str, dict[str, Any]]:
         at = self.rows.base if at is None else at
-        if path == "tied":
-            return {"flags": "".join(np.where(self.rows.flag(path, True)[at], "1", "0").tolist())}
-        return {"numbers": _numbers(kept(self.rows.number(path)[at]))}
+        columns: dict[str, dict[str, Any]] = {}
+        for path in paths:
+            if path not in self.rows.frame:
+                continue
+            if pd.api.types.is_bool_dtype(self.rows.frame[path]):
+                columns[path] = {"flags": "".join(np.where(self.rows.flag(path, True)[at], "1", "0").tolist())}
+            else:
+                columns[path] = {"numbers": _numbers(kept(self.rows.number(path)[at]))}
+        return columns
 
 
 def encode(value: Any) -> File:
@@ -202,7 +216,7 @@ def _days(texts: np.ndarray) -> dict[str, Any]:
 def _numbers(values: np.ndarray) -> list[float | int | None]:
     """JSON numbers, whole ones without their point: half the bytes of a column of ranks."""
     return [
-        None if value != value else int(value) if value.is_integer() else round(value, DIGITS_KEPT)
+        None if math.isnan(value) else int(value) if value.is_integer() else round(value, DIGITS_KEPT)
         for value in values.tolist()
     ]
 

@@ -52,7 +52,7 @@ class Rows:
         """The board's own order: by average, partial rows last, then by name, precision and revision."""
         average = self.score("average")
         keys = [self._codes(path) for path in ("revision", "precision", "model")]
-        return np.lexsort([*keys, np.where(np.isnan(average), np.inf, -average)])
+        return np.asarray(np.lexsort([*keys, np.where(np.isnan(average), np.inf, -average)]))
 
     @cached_property
     def place(self) -> np.ndarray:

@@ -150,7 +150,7 @@ class Documents:
     def _before(self, page: Page | None, visit: Visit, view: View) -> Markup:
         return join(
             shell.header(page, self.pages, self.board, self.settings, visit),
-            h("div", {"id": "lb-content", "class": "lb-content", "tabindex": "-1"}, view.body),
+            h("main", {"id": "lb-content", "class": "lb-content", "tabindex": "-1"}, view.body),
         )
 
     def _plain(self, visit: Visit, view: View, page: Page | None = None) -> str:

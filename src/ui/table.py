@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from markupsafe import escape
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -27,6 +26,7 @@ from src.ui import assets
 FIRST = "board/first.json"
 ROWS = "board/rows"
 DOWNLOAD = "board/leaderboard"
+MOST_FILES = 18  # three suites of two snapshots: a page may still ask for the rows of the last one
 FOREVER = "public, max-age=31536000, immutable"
 HUB = "https://huggingface.co"
 _OWNER = re.compile(r"hub:([\w.-]+)")
@@ -144,14 +144,14 @@ class Served:
             return payload
 
     def _about(self, snapshot: Snapshot, payload: Payload) -> dict[str, Any]:
-        for file in (payload.core, payload.extra):
+        files = {"core": payload.core, "extra": payload.extra, "certainty": payload.certainty}
+        for file in filter(None, files.values()):
             self._files[file.name] = file
             self._files.move_to_end(file.name)
-        _keep_newest(self._files, 12)
+        _keep_newest(self._files, MOST_FILES)
         owner = _OWNER.fullmatch(snapshot.store)
         return {
-            "core": f"{ROWS}/{payload.core.name}.json",
-            "extra": f"{ROWS}/{payload.extra.name}.json",
+            **{name: file and f"{ROWS}/{file.name}.json" for name, file in files.items()},
             "suites": [{"name": name, "title": self._board.snapshot(name).suite.title} for name in self._board.suites],
             # made-up models are on no Hub, and only a board of the Hub has its answers there
             "hub": snapshot.source != "sample",
