@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 
 import numpy as np
 import pandas as pd
@@ -123,7 +124,7 @@ def _benchmark(result: Result, benchmark: Benchmark) -> BenchmarkScore:
     raw = _pooled(raws, benchmark)
     if benchmark.normalise == "subtasks":
         scores = [subtask.score for subtask in subtasks if subtask.score is not None]
-        published = sum(scores) / len(scores)
+        published = fmean(scores)
     elif benchmark.normalise == "once" and benchmark.chance is not None:
         published = normalised(raw, benchmark.chance, benchmark.scale)
     else:
@@ -134,8 +135,8 @@ def _benchmark(result: Result, benchmark: Benchmark) -> BenchmarkScore:
 def _pooled(raws: list[float], benchmark: Benchmark) -> float:
     if benchmark.pooling == "weighted":
         items = [task.items or 0 for task in benchmark.tasks]
-        return sum(raw * n for raw, n in zip(raws, items, strict=True)) / sum(items)
-    return sum(raws) / len(raws)
+        return fmean(raws, weights=items)
+    return fmean(raws)
 
 
 def _subtask(result: Result, benchmark: Benchmark, task: Task) -> SubtaskScore:
@@ -155,7 +156,7 @@ def _subtask(result: Result, benchmark: Benchmark, task: Task) -> SubtaskScore:
         problem = f"only {n:,} of {task.items:,} items"
     elif strange := [value for value in values if not _is_within(value * benchmark.scale, benchmark.bounds)]:
         problem = f"{strange[0]:g} cannot be"
-    raw = sum(values) / len(values) if values and not problem else None
+    raw = fmean(values) if values and not problem else None
     return SubtaskScore(
         task=task.name,
         title=task.title,

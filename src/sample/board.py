@@ -45,6 +45,8 @@ def files() -> Iterator[tuple[str, bytes]]:
     for name in suites.names():
         suite = suites.load(name)
         here = [model for model in everyone if name in model.suites]
+        if not here:
+            continue
         runs = [(model, *_run(model, suite)) for model in here]
         yield contents_path(name), write_parquet(to_contents(_frame(runs, suite), suite, owner="sample"))
         for model, result, lines in runs:

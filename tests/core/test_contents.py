@@ -173,8 +173,8 @@ def test_unknown_is_missing_under_each_of_its_names():
         contents(
             **{
                 "#Params (B)": [-1, 0], "Architecture": ["?", "Unknown"], "Model sha": ["", None],
-                "Hub License": ["", None], "Base Model": ["Removed", "org/two"], "Submission Date": [None, "2024-05-05T12:22:44Z"],
-                "Type": ["? something", "💬 : chat"],
+                "Hub License": ["", None], "Base Model": ["Removed", "org/two"],
+                "Submission Date": [None, "2024-05-05T12:22:44Z"], "Type": ["? something", "💬 : chat"],
             }
         )
     )  # fmt: skip
