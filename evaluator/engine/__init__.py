@@ -8,11 +8,11 @@ How a harness uses it (in the child process, which alone may import lm_eval and 
     results = lm_eval.simple_evaluate(
         model=engine.MODEL_NAME,
         model_args={
-            "pretrained": path_or_name,     # every argument of lm-eval's `hf` model works: dtype, peft, delta, revision,
-            "dtype": "bfloat16",            # gguf_file, parallelize, add_bos_token, max_length, chat_template_args, …
+            "pretrained": path_or_name,     # every argument of lm-eval's `hf` model works: dtype, peft, delta,
+            "dtype": "bfloat16",            # gguf_file, parallelize, add_bos_token, max_length, …
             "responses": "run/responses.sqlite",  # the response store; leave out to keep nothing
-            "model_sha": sha,               # names the weights in the store (None: the path, with its files' times and sizes)
-            "verify": 16,                   # rescore 16 random documents with stock; 0: none
+            "model_sha": sha,               # names the weights in the store (None: path, files, sizes, times)
+            "verify": 16,                   # rescore at least 16 random documents with stock; 0: none
             "engine": "auto",               # or force "packed", "rows", "stock"
             "pack_tokens": None,            # None: from free memory; a number: tokens of one packed row
             "batch_size": 8,                # only for requests that run the stock way; "auto" is read as 8
@@ -38,7 +38,7 @@ MODEL_NAME = "prefix-tree"
 
 
 def register() -> None:
-    """Make `prefix-tree` known to lm-eval's model registry (imports torch and lm_eval); calling it twice is harmless."""
+    """Make `prefix-tree` known to lm-eval (imports torch and lm_eval); calling it twice is harmless."""
     import evaluator.engine.model  # noqa: F401  (its decorator registers it)
 
 

@@ -1,4 +1,4 @@
-"""Greedy generation by transformers' continuous batching: requests come and go at every step; stop strings cancel one."""
+"""Greedy generation by transformers' continuous batching; a stop string cancels its request."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from lm_eval.models.utils import handle_stop_sequences, has_bos_prefix, normaliz
 from evaluator.engine import continuous, memory, rolling, selfcheck
 from evaluator.engine.chain import unwrapped
 from evaluator.engine.jobs import Job, Stops
-from evaluator.engine.scorer import Scorer, is_out_of_memory
+from evaluator.engine.memory import is_out_of_memory
+from evaluator.engine.scorer import Scorer
 from evaluator.engine.tree import Limits
 from evaluator.engine.twin import twin
 
@@ -70,7 +71,8 @@ class Generator:
         room = lm.max_length - most
         if room <= 0:
             raise ValueError(
-                f"This task generates up to {most} tokens, but the model's context has {lm.max_length}: leave the task out."
+                f"This task generates up to {most} tokens, but the model's context has {lm.max_length}: "
+                "leave the task out."
             )
         special = {}
         if has_bos_prefix(context, getattr(lm.tokenizer, "bos_token", None)):

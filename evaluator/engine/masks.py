@@ -15,7 +15,8 @@ import torch
 from transformers import masking_utils
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 
-Rule = Callable[..., torch.Tensor]
+Rule = Callable[..., Any]
+CAUSAL: Rule = masking_utils.causal_mask_function
 
 
 @contextmanager
@@ -55,20 +56,20 @@ def _at(table: torch.Tensor, index: Any) -> torch.Tensor:
 
 
 def _over_depths(make: Callable[..., Any], place: torch.Tensor, until: torch.Tensor) -> Callable[..., Any]:
-    def mask(*arguments: Any, mask_function: Rule = masking_utils.causal_mask_function, **keywords: Any) -> Any:
+    def mask(*arguments: Any, mask_function: Rule = CAUSAL, **keywords: Any) -> Any:
         keywords.update(mask_function=packed_rule(mask_function, place, until), allow_is_causal_skip=False)
         return make(*arguments, **keywords)
 
     return mask
 
 
-def _flex_mask(
+def _flex_mask(  # noqa: PLR0917  (transformers' own signature)
     batch_size: int,
     q_length: int,
     kv_length: int,
     q_offset: int = 0,
     kv_offset: int = 0,
-    mask_function: Rule = masking_utils.causal_mask_function,
+    mask_function: Rule = CAUSAL,
     device: torch.device | str = "cpu",
     **_: Any,
 ) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import torch
@@ -56,3 +57,18 @@ def rows(model: Any, device: torch.device, longest: int, most: int = 64) -> int:
     size = torch.empty(0, dtype=model.dtype).element_size()
     past = 2 * int(text.num_hidden_layers) * kept * head * size * longest * 2  # twice while it is concatenated
     return max(1, min(most, int(free_bytes(device) * SHARE / past)))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that an allocation failed, on a GPU or in main memory."""
+    words = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    )
+
+
+def free_memory() -> None:
+    """Give back what nothing refers to any more."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

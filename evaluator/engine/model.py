@@ -16,12 +16,14 @@ from lm_eval.models.huggingface import HFLM
 from evaluator.engine import MODEL_NAME, attention, memory, verify
 from evaluator.engine.chain import unwrapped
 from evaluator.engine.generation import Generator
+from evaluator.engine.memory import free_memory, is_out_of_memory
 from evaluator.engine.report import EngineReport, Verification, installed_versions
 from evaluator.engine.responses import Responses, request_key
-from evaluator.engine.scorer import Scorer, Work, free_memory, is_out_of_memory
+from evaluator.engine.scorer import Scorer, Work
 from evaluator.engine.selfcheck import Choice, Shape
 from evaluator.engine.tokens import Encoder
 from evaluator.engine.units import unit_of
+from evaluator.engine.verify import Lottery
 
 log = logging.getLogger(__name__)
 STOCK_BATCH = 8  # what "auto" means here: lm-eval's search for a batch size may never end
@@ -31,6 +33,8 @@ Save = Callable[[Iterable[tuple[int, Any]]], None]
 @register_model(MODEL_NAME)
 class PrefixTree(HFLM):
     """`hf` with shared prefixes computed once. Arguments beyond `hf`'s own are told in `evaluator.engine`."""
+
+    batch_size_per_gpu: int
 
     def __init__(
         self,
@@ -54,7 +58,7 @@ class PrefixTree(HFLM):
         self.resumed = 0  # requests that were read from the store
         self._wanted = {"scoring": engine, "generation": generation, "attention": attention}
         self._pack_tokens = int(pack_tokens) if pack_tokens else None
-        self._verify = int(verify)
+        self._lottery = Lottery(int(verify), str(model_sha or pretrained)) if int(verify) else None
         self._store_path = responses
         self._store: Responses | None = None
         self._encoder: Encoder | None = None
@@ -81,8 +85,8 @@ class PrefixTree(HFLM):
         if self.enable_thinking:
             return super().loglikelihood(requests, disable_tqdm=disable_tqdm)  # refuses, in lm-eval's words
         answers = self._by_unit("loglikelihood", requests, self._score_stock if self._is_stock else self._score)
-        if self._verify:
-            self._record(verify.scores(self, requests, answers, self._verify, self._seed))
+        if self._lottery:
+            self._record(verify.scores(self, requests, answers, self._lottery.draw(requests)))
         return answers
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
@@ -92,8 +96,8 @@ class PrefixTree(HFLM):
         generator = self._generator
         texts = self._by_unit("generate_until", requests, generator.generate)
         self.report.generation, self.report.generation_reason = generator.way, generator.why
-        if self._verify:
-            self._record(verify.texts(self, requests, texts, self._verify, self._seed))
+        if self._lottery:
+            self._record(verify.texts(self, requests, texts, self._lottery.draw(requests)))
         return texts
 
     def get_model_info(self) -> dict[str, Any]:
@@ -119,10 +123,6 @@ class PrefixTree(HFLM):
     def _is_stock(self) -> bool:
         return self.scoring == "stock"
 
-    @property
-    def _seed(self) -> str:
-        return f"{self.model_sha or self.pretrained}"
-
     def _choose(self) -> None:
         """The self-check, once: which way this model is scored, and with which attention."""
         if self._choice is not None:
@@ -131,7 +131,7 @@ class PrefixTree(HFLM):
             self.model, self.device, self.mixed_precision_dtype, self._wanted["scoring"], self._wanted["attention"]
         )
         limits = memory.limits(self.model, self.device, self._pack_tokens)
-        if not self._is_stock:
+        if self._choice.shape != "stock":
             self._scorer = Scorer(self.model, limits, self._choice.shape, self.mixed_precision_dtype, self.device)
             self._scorer.work = self.work
         self.report.scoring, self.report.scoring_reason = self._choice.shape, self._choice.why
@@ -149,19 +149,14 @@ class PrefixTree(HFLM):
         for indices in units.values():
             some = [requests[i] for i in indices]
             keys = [(request.task_name or "", request_key(kind, request.args)) for request in some]
-            store = self._responses
-            stored = {
-                (task, key): value
-                for task in ({task for task, _ in keys} if store else ())
-                for key, value in store.read(task).items()
-            }
+            stored = self._stored({task for task, _ in keys})
             may_keep = [not _is_sampled(request) for request in some]
             known = [keep and key in stored for key, keep in zip(keys, may_keep, strict=True)]
             self.resumed += sum(known)
 
             def save(done: Iterable[tuple[int, Any]], keys: Any = keys, may_keep: list[bool] = may_keep) -> None:
-                if store:
-                    store.save((*keys[i], value) for i, value in done if may_keep[i])
+                if self._responses:
+                    self._responses.save((*keys[i], value) for i, value in done if may_keep[i])
 
             computed = answer(some, known, save)
             for i, key, is_known, value in zip(indices, keys, known, computed, strict=True):
@@ -169,6 +164,10 @@ class PrefixTree(HFLM):
                 answers[i] = tuple(found) if isinstance(found, list) else found
                 self.cache_hook.add_partial(kind, requests[i].args, answers[i])
         return answers
+
+    def _stored(self, tasks: Iterable[str]) -> dict[tuple[str, bytes], Any]:
+        store = self._responses
+        return {(task, key): value for task in tasks for key, value in store.read(task).items()} if store else {}
 
     def _score(self, requests: Sequence[Instance], known: Sequence[bool], save: Save) -> Sequence[Any]:
         if all(known):
@@ -239,7 +238,7 @@ class PrefixTree(HFLM):
 
 
 def fingerprint(pretrained: Any) -> str:
-    """Names weights that have no sha: a folder by its files' names, sizes and times; a loaded model by a few weights."""
+    """Names weights that have no sha: a folder by its files' names, sizes and times; a loaded model by some weights."""
     digest = hashlib.sha256()
     if isinstance(pretrained, str):
         digest.update(pretrained.encode())

@@ -1,4 +1,4 @@
-"""Greedy generation in a rolling batch: prompts are read as a packed trie, and a finished row makes room for the next."""
+"""Greedy generation in a rolling batch: prompts are read as a packed trie, a finished row makes room for the next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a plan: log-likelihoods of every query, each token of the trie forwarded once, the LM head where it is scored."""
+"""Runs a plan: each token of the trie is forwarded once, and the LM head where something is scored."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import torch
 
 from evaluator.engine import masks
 from evaluator.engine.chain import Chain, unwrapped
+from evaluator.engine.memory import free_memory, is_out_of_memory
 from evaluator.engine.tree import Extend, Limits, Pack, Query, Rows, Step, Trie, lay_out, plan, plan_below
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Batch:
-    """One forward: `tokens` and `positions` are [rows, length]; `asked` are (place in the flat batch, query, offset)."""
+    """One forward: `tokens` and `positions` are [rows, length]; `asked`: (place in the flat batch, query, offset)."""
 
     tokens: np.ndarray
     positions: np.ndarray
@@ -70,7 +71,7 @@ class Scorer:
         """One answer a query; None where `known` says that the caller has it already.
 
         The forwards depend on all queries, known or not, so that a resumed run repeats bit for bit what an
-        uninterrupted one computes. `finished` is called with (index, answer) pairs after every forward that completes any.
+        uninterrupted one computes. `finished` is called with (index, answer) pairs after every forward that ends any.
         """
         return _Run(self, queries, known or [False] * len(queries), finished).run()
 
@@ -94,7 +95,7 @@ class Scorer:
 
     @torch.no_grad()
     def decode(self, tokens: torch.Tensor, positions: torch.Tensor, seen: torch.Tensor, cache: Any) -> torch.Tensor:
-        """Logits after one more token a row: `tokens`, `positions` [rows, 1], `seen` [rows, width] → [rows, vocabulary]."""
+        """Logits [rows, vocabulary] after one more token a row; `tokens`, `positions` [rows, 1], `seen` [rows, width]."""
         arguments: dict[str, Any] = {
             "attention_mask": seen.to(self._device),
             "past_key_values": cache,
@@ -297,18 +298,3 @@ def only_at(head: torch.nn.Module | None, places: torch.Tensor) -> Iterator[Call
         yield lambda: seen
     finally:
         hook.remove()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    words = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
-    return isinstance(error, torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(word in str(error) for word in words)
-    )
-
-
-def free_memory() -> None:
-    import gc
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

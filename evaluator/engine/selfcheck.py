@@ -67,7 +67,7 @@ class _Found:
     difference: float
 
 
-def _trial(
+def _trial(  # noqa: PLR0917
     model: Any,
     device: torch.device,
     autocast: torch.dtype | None,

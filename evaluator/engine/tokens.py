@@ -1,4 +1,4 @@
-"""Text becomes tokens once: every distinct piece of a suite is encoded a single time, in batches, exactly as stock does.
+"""Text becomes tokens once: every distinct piece is encoded a single time, in batches, to what stock encodes.
 
 A few-shot prompt is the same text in front of thousands of questions. Text may be cut wherever a letter or digit meets
 a line break, if no token of the vocabulary spans such a place: then no merge does either, and the pieces' tokens put

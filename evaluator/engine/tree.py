@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -185,7 +186,7 @@ def _rows(trie: Trie, limits: Limits, first: int, last: int, depth: int) -> Iter
         depth = shared
     cuts = [first, *(first + 1 + np.flatnonzero(trie.common[first + 1 : last] <= depth)).tolist(), last]
     loose: list[int] = []
-    for a, b in zip(cuts, cuts[1:], strict=False):
+    for a, b in pairwise(cuts):
         saves = (int(trie.common[a + 1 : b].min()) - depth) * (b - a - 1) if b - a > 1 else 0
         if saves >= worth:
             yield from _rows(trie, limits, a, b, depth)

@@ -1,4 +1,4 @@
-"""A model's float32 twin: its architecture with few layers and random weights, in which a wrong way cannot hide in noise."""
+"""A model's float32 twin: its architecture, few layers, random weights; a mistake cannot hide in its rounding."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAYERS = 2, 12  # at least; at most, where that many are needed to meet every ki
 
 
 def twin(model: Any, device: torch.device) -> Any | None:
-    """A small random float32 model of the same architecture on `device`; None where none of a sane size can be built."""
+    """A small random float32 model of the same architecture; None where none of a sane size can be built."""
     try:
         config = small_config(model.config)
         with torch.device("meta"):

@@ -1,4 +1,4 @@
-"""A unit is what is planned together and never split over workers: a task, or the tasks that ask about the same documents."""
+"""A unit is planned together and never split over workers: a task, or tasks about the same documents."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +11,25 @@ from lm_eval.api.instance import Instance
 from evaluator.engine.report import Verification
 
 
-def scores(lm: Any, requests: Sequence[Instance], answers: Sequence[Any], documents: int, seed: str) -> Verification:
-    """Compare log-likelihoods of `documents` random documents with stock's."""
-    chosen = _of_documents(requests, documents, seed)
+class Lottery:
+    """Draws documents of a run whose requests arrive task by task: a document's lot depends on nothing but itself."""
+
+    def __init__(self, count: int, seed: str) -> None:
+        self._count, self._seed = count, seed
+        self._lowest: list[str] = []
+
+    def draw(self, requests: Sequence[Instance]) -> list[int]:
+        """The requests of those documents whose lots are among the `count` lowest of all seen so far."""
+        lots = {_document(request): self._lot(_document(request)) for request in requests}
+        self._lowest = sorted({*self._lowest, *lots.values()})[: self._count]
+        return [i for i, request in enumerate(requests) if lots[_document(request)] in self._lowest]
+
+    def _lot(self, document: tuple[str, int]) -> str:
+        return hashlib.sha256(f"{self._seed} {document}".encode()).hexdigest()
+
+
+def scores(lm: Any, requests: Sequence[Instance], answers: Sequence[Any], chosen: Sequence[int]) -> Verification:
+    """Compare the log-likelihoods of the chosen requests with stock's."""
     stock = lm.stock_loglikelihood([requests[i] for i in chosen])
     return Verification(
         documents=len({_document(requests[i]) for i in chosen}),
@@ -23,9 +39,8 @@ def scores(lm: Any, requests: Sequence[Instance], answers: Sequence[Any], docume
     )
 
 
-def texts(lm: Any, requests: Sequence[Instance], answers: Sequence[str], documents: int, seed: str) -> Verification:
-    """Compare generated texts of `documents` random documents with stock's, one at a time."""
-    chosen = _of_documents(requests, documents, seed)
+def texts(lm: Any, requests: Sequence[Instance], answers: Sequence[str], chosen: Sequence[int]) -> Verification:
+    """Compare the generated texts of the chosen requests with stock's, one at a time."""
     size, lm.batch_size_per_gpu = lm.batch_size_per_gpu, 1
     try:
         stock = lm.stock_generate([requests[i] for i in chosen])
@@ -40,10 +55,3 @@ def texts(lm: Any, requests: Sequence[Instance], answers: Sequence[str], documen
 
 def _document(request: Instance) -> tuple[str, int]:
     return request.task_name or "", request.doc_id or 0
-
-
-def _of_documents(requests: Sequence[Instance], count: int, seed: str) -> list[int]:
-    """The requests of `count` documents, chosen at random but the same again for the same model and requests."""
-    documents = sorted({_document(request) for request in requests})
-    chosen = set(random.Random(f"{seed} {len(documents)}").sample(documents, min(count, len(documents))))
-    return [i for i, request in enumerate(requests) if _document(request) in chosen]

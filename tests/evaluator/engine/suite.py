@@ -1,4 +1,4 @@
-"""The v2 suite offline: the items of `shared/benchmarks` under the names that lm-eval's task files load, and a small model."""
+"""The v2 suite offline: `shared/benchmarks` under the names that lm-eval's task files load, and a small model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-MATH = ("algebra", "counting_and_probability", "geometry", "intermediate_algebra", "number_theory", "prealgebra", "precalculus")
+MATH = (
+    "algebra",
+    "counting_and_probability",
+    "geometry",
+    "intermediate_algebra",
+    "number_theory",
+    "prealgebra",
+    "precalculus",
+)
 CHOICES = ("leaderboard_bbh", "leaderboard_gpqa", "leaderboard_musr", "leaderboard_mmlu_pro")
 
 

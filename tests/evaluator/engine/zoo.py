@@ -43,7 +43,13 @@ LINEAR: dict[str, Any] = {
     "linear_value_head_dim": 16,
     "head_dim": 16,
 }
-MAMBA2: dict[str, Any] = {"mamba_n_heads": 8, "mamba_d_head": 16, "mamba_d_state": 16, "mamba_n_groups": 1, "mamba_chunk_size": 8}
+MAMBA2: dict[str, Any] = {
+    "mamba_n_heads": 8,
+    "mamba_d_head": 16,
+    "mamba_d_state": 16,
+    "mamba_n_groups": 1,
+    "mamba_chunk_size": 8,
+}
 
 # family → (peculiarity, settings on top of COMMON)
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -57,7 +63,13 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "gptj": ("interleaved rope", {"n_positions": 1024, "n_embd": 64, "n_layer": 3, "n_head": 4, "rotary_dim": 8}),
     "gpt_neo": (
         "local attention",
-        {"num_hidden_layers": 4, "num_layers": 4, "num_heads": 4, "attention_types": [[["global", "local"], 2]], "window_size": WINDOW},
+        {
+            "num_hidden_layers": 4,
+            "num_layers": 4,
+            "num_heads": 4,
+            "attention_types": [[["global", "local"], 2]],
+            "window_size": WINDOW,
+        },
     ),
     "gpt_bigcode": ("one key head", {"n_positions": 1024, "n_embd": 64, "n_layer": 3, "n_head": 4}),
     "codegen": ("interleaved rope", {"n_positions": 1024, "n_embd": 64, "n_layer": 3, "n_head": 4, "rotary_dim": 8}),
@@ -69,7 +81,10 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "starcoder2": ("sliding window", {"sliding_window": WINDOW}),
     "mistral": ("sliding window", {"sliding_window": WINDOW}),
     "gemma": ("scaled embeddings", {"head_dim": 16}),
-    "gemma2": ("soft caps, alternating windows", {"head_dim": 16, "sliding_window": WINDOW, "layer_types": ALTERNATING}),
+    "gemma2": (
+        "soft caps, alternating windows",
+        {"head_dim": 16, "sliding_window": WINDOW, "layer_types": ALTERNATING},
+    ),
     "gemma3_text": ("two rope bases", {"head_dim": 16, "sliding_window": WINDOW, "layer_types": ALTERNATING}),
     "cohere": ("scaled logits", {}),
     "cohere2": ("no positions in full layers", {"sliding_window": WINDOW, "layer_types": ALTERNATING}),
@@ -86,10 +101,19 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "qwen3_moe": ("mixture of experts", {**MOE, "head_dim": 16}),
     "olmoe": ("mixture of experts", MOE),
     "granitemoe": ("mixture of experts", MOE),
-    "gpt_oss": ("attention sinks, windows", {**MOE, "head_dim": 16, "sliding_window": WINDOW, "layer_types": ALTERNATING}),
+    "gpt_oss": (
+        "attention sinks, windows",
+        {**MOE, "head_dim": 16, "sliding_window": WINDOW, "layer_types": ALTERNATING},
+    ),
     "llama4_text": (
         "chunked attention",
-        {**MOE, "head_dim": 16, "attention_chunk_size": WINDOW, "intermediate_size_mlp": 96, "layer_types": ["chunked_attention", "full_attention", "chunked_attention"]},
+        {
+            **MOE,
+            "head_dim": 16,
+            "attention_chunk_size": WINDOW,
+            "intermediate_size_mlp": 96,
+            "layer_types": ["chunked_attention", "full_attention", "chunked_attention"],
+        },
     ),
     "deepseek_v2": ("MLA", {**MLA, "topk_method": "greedy"}),
     "deepseek_v3": ("MLA", MLA),
@@ -99,13 +123,61 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "falcon_mamba": ("recurrent", {"state_size": 8}),
     "recurrent_gemma": ("recurrent, windows", {"lru_width": 64, "attention_window_size": WINDOW, "head_dim": 16}),
     "rwkv": ("recurrent", {"attention_hidden_size": 64, "context_length": 1024}),
-    "jamba": ("Mamba and attention", {**MOE, "attn_layer_period": 2, "attn_layer_offset": 1, "expert_layer_period": 2, "expert_layer_offset": 1, "mamba_d_state": 8, "mamba_dt_rank": 8, "use_mamba_kernels": False}),
+    "jamba": (
+        "Mamba and attention",
+        {
+            **MOE,
+            "attn_layer_period": 2,
+            "attn_layer_offset": 1,
+            "expert_layer_period": 2,
+            "expert_layer_offset": 1,
+            "mamba_d_state": 8,
+            "mamba_dt_rank": 8,
+            "use_mamba_kernels": False,
+        },
+    ),
     "bamba": ("Mamba-2 and attention", {**MAMBA2, "attn_layer_indices": [1]}),
     "falcon_h1": ("Mamba-2 beside attention", {**MAMBA2, "mamba_d_ssm": 128, "head_dim": 16}),
-    "granitemoehybrid": ("Mamba-2, attention, experts", {**MOE, **MAMBA2, "shared_intermediate_size": 64, "layer_types": ["mamba", "attention", "mamba"]}),
-    "zamba2": ("Mamba-2, shared attention", {"mamba_d_state": 16, "n_mamba_heads": 8, "mamba_headdim": 16, "mamba_ngroups": 1, "chunk_size": 8, "num_hidden_layers": 4, "layers_block_type": ["mamba", "hybrid", "mamba", "hybrid"], "num_mem_blocks": 1, "adapter_rank": 8, "num_key_value_heads": 4}),
-    "nemotron_h": ("Mamba-2 and attention", {"mamba_num_heads": 8, "mamba_head_dim": 16, "ssm_state_size": 16, "n_groups": 1, "chunk_size": 8, "head_dim": 16, "layers_block_type": ["mamba", "attention", "mamba"]}),
-    "qwen3_next": ("delta rule and attention", {**MOE, **LINEAR, "shared_expert_intermediate_size": 48, "layer_types": ["linear_attention", "full_attention", "linear_attention"]}),
+    "granitemoehybrid": (
+        "Mamba-2, attention, experts",
+        {**MOE, **MAMBA2, "shared_intermediate_size": 64, "layer_types": ["mamba", "attention", "mamba"]},
+    ),
+    "zamba2": (
+        "Mamba-2, shared attention",
+        {
+            "mamba_d_state": 16,
+            "n_mamba_heads": 8,
+            "mamba_headdim": 16,
+            "mamba_ngroups": 1,
+            "chunk_size": 8,
+            "num_hidden_layers": 4,
+            "layers_block_type": ["mamba", "hybrid", "mamba", "hybrid"],
+            "num_mem_blocks": 1,
+            "adapter_rank": 8,
+            "num_key_value_heads": 4,
+        },
+    ),
+    "nemotron_h": (
+        "Mamba-2 and attention",
+        {
+            "mamba_num_heads": 8,
+            "mamba_head_dim": 16,
+            "ssm_state_size": 16,
+            "n_groups": 1,
+            "chunk_size": 8,
+            "head_dim": 16,
+            "layers_block_type": ["mamba", "attention", "mamba"],
+        },
+    ),
+    "qwen3_next": (
+        "delta rule and attention",
+        {
+            **MOE,
+            **LINEAR,
+            "shared_expert_intermediate_size": 48,
+            "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+        },
+    ),
     "lfm2": ("convolutions and attention", {"layer_types": ["conv", "full_attention", "conv"]}),
 }
 
