@@ -1,0 +1,111 @@
+"""Strangers' models: refused with a reason before anything of them runs; what runs can reach nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from evaluator import download, sandbox
+from src.core.model_checks import Limits, Repository, examine, facts
+from src.core.model_source import About, FolderModel
+from src.core.records import Request
+from tests.evaluator.hostile import CANARY, HOSTILE, Hostile
+from tests.evaluator.tiny import make_llama
+
+OPEN = About(license="mit")
+REQUEST = Request(model="evil/model", precision="float32")
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_llama(tmp_path_factory.mktemp("good") / "model")
+
+
+@pytest.fixture(autouse=True)
+def quiet_canary() -> None:
+    CANARY.unlink(missing_ok=True)
+
+
+def spoilt(hostile: Hostile, good: Path, to: Path) -> Path:
+    shutil.copytree(good, to)
+    hostile.spoil(to)
+    return to
+
+
+def test_the_good_model_passes_every_check(good: Path) -> None:
+    repository = Repository(FolderModel("org/good", "a" * 40, good, OPEN), "float32")
+    checks = examine(repository)
+    assert {check.key: check.state for check in checks if check.state != "passed"} == {}
+    assert len(checks) == 11
+    known = facts(repository)
+    assert known.params_b == pytest.approx(sum(known.dtypes.values()) / 1e9)
+    assert known.chat_template == "tokenizer_config.json"
+    assert known.architectures == "LlamaForCausalLM"
+
+
+def test_there_are_at_least_forty_ways_to_mean_harm() -> None:
+    assert len(HOSTILE) >= 40
+    assert len({hostile.name for hostile in HOSTILE}) == len(HOSTILE)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name.replace(" ", "-"))
+def test_a_hostile_model_is_refused_with_a_reason(hostile: Hostile, good: Path, tmp_path: Path) -> None:
+    folder = spoilt(hostile, good, tmp_path / "model")
+    checks = examine(Repository(FolderModel("evil/model", "a" * 40, folder, OPEN), "float32"))
+    reasons = [check.sentence for check in checks if check.state == "refused"]
+    assert reasons
+    assert any(hostile.says in reason for reason in reasons), reasons
+    assert all(len(reason) < 400 and reason.rstrip().endswith((".", "?")) for reason in reasons)
+
+    # the evaluator refuses it as well, whatever the page let through, and nothing of it is left on the box
+    with pytest.raises(download.Unready) as refusal:
+        download.adopt(folder, REQUEST, tmp_path / "models", Limits())
+    assert refusal.value.failure.code == "refused"
+    assert not list((tmp_path / "models").glob("*/*"))
+    assert not CANARY.exists()
+
+
+@pytest.mark.torch
+def test_no_hostile_model_runs_code_even_when_opened_past_every_check(good: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    hungry = {"a template of powers", "a template that counts"}  # burn memory in one step that nothing interrupts
+    for i, hostile in enumerate(each for each in HOSTILE if each.name not in hungry):
+        spoilt(hostile, good, run / "hostile" / f"{i:02d}")
+    shutil.copytree(good, run / "hostile" / "good")
+    limits = sandbox.Limits(seconds=240, memory_bytes=8 * 2**30)
+    failure = sandbox.run_child(run, tmp_path, limits, module="tests.evaluator.open_hostile")
+    assert failure is None, failure
+    opened = json.loads((run / "results.json").read_text())
+    assert opened["good AutoModelForCausalLM"] == "opened"
+    assert len(opened) == 3 * (len(HOSTILE) - len(hungry) + 1)
+    assert not CANARY.exists()
+
+
+def test_only_an_allow_list_of_files_is_taken(good: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(good, tmp_path / "model")
+    for name in ("pytorch_model.bin", "notes.md", "training_args.bin", "model.gguf", "image.png", "onnx/model.onnx"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    config = json.loads((folder / "config.json").read_text())
+    old = {"_name_or_path": "someone/else", "_attn_implementation_autoset": True}
+    (folder / "config.json").write_text(json.dumps(config | old))
+
+    _, weights = download.adopt(folder, REQUEST, tmp_path / "models", Limits())
+    assert {path.name for path in weights.folder.iterdir()} == {
+        "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+        download.COMPLETE,
+    }  # fmt: skip
+    # what old releases wrote and a loader might obey is gone, the rest is as it was
+    assert json.loads((weights.folder / "config.json").read_text()) == config
+
+
+def test_a_model_that_was_changed_on_the_way_is_judged_by_what_arrived(good: Path, tmp_path: Path) -> None:
+    first, _ = download.adopt(good, REQUEST, tmp_path / "models", Limits())
+    folder = shutil.copytree(good, tmp_path / "model")
+    (folder / "generation_config.json").write_text(json.dumps({"temperature": 0.5}))
+    second, _ = download.adopt(folder, REQUEST, tmp_path / "models", Limits())
+    assert first.revision != second.revision
+    assert download.content_hash(folder) == second.revision
