@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from src.board.opening import open_board
+from src.board.opening import SAMPLE, open_board
 from src.board.snapshot import Board
 from src.settings import Settings
 from tests.e2e.boards import small_store
@@ -70,6 +70,14 @@ def serve() -> Iterator[Serve]:
 def small(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Served:
     """A running board of the few models in `tests/e2e/boards.py`."""
     return serve(small_store(tmp_path_factory.mktemp("small")))
+
+
+@pytest.fixture(scope="session")
+def sample(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Served:
+    """The made-up board that comes with the code, served from a copy."""
+    folder = tmp_path_factory.mktemp("boards") / "sample"
+    shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns(".board"))
+    return serve(folder)
 
 
 @pytest.fixture(scope="session")
