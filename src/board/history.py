@@ -14,6 +14,7 @@ from threading import Lock
 import numpy as np
 import pandas as pd
 
+from src.board.certainty import with_certainty
 from src.board.snapshot import Snapshot
 from src.core import suites
 from src.core.errors import Conflict, NotFound
@@ -110,7 +111,7 @@ class History:
                 table = read_table(self.store.read(_path(suite, day)), _path(suite, day))
                 as_of = datetime.combine(day, clock_time.max, UTC).replace(microsecond=0)
                 loaded = suites.load(suite)
-                frame = from_contents(table, loaded)
+                frame = with_certainty(from_contents(table, loaded), loaded)
                 self._held[suite, day] = Snapshot(frame, loaded, str(day), "copy", as_of, None, self.store.name)
                 while len(self._held) > MOST_HELD:
                     self._held.popitem(last=False)

@@ -11,7 +11,7 @@ from schemathesis.checks import load_all_checks
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from src.board.api import build_api
+from src.board.api import Context, build_api
 from src.board.history import History
 from src.core.lifecycle import Status
 from src.core.queue.state import QueueState, Standing
@@ -43,7 +43,7 @@ def app(folder: Path) -> Starlette:
     waiting = Standing("k", Request(model="org/waits"), Status.PENDING, submitted=now, place=1)
     done = Standing("d", Request(model="org/first", status=Status.FINISHED), Status.FINISHED, ended=now)
     state = QueueState(now, {"k": waiting, "d": done})
-    api = build_api(shown, history=history, queue=lambda: state, per_minute=None)
+    api = build_api(Context.of(shown, history, lambda: state), per_minute=None)
     return Starlette(routes=[Mount("/api", app=api)])
 
 

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from src.board.api import build_api
+from src.board.api import Context, build_api
 from src.board.history import History
 from src.board.snapshot import Board
 from src.core.lifecycle import Status
@@ -38,8 +38,9 @@ def client(shown: Board) -> Iterator[TestClient]:
 
 
 def serve(shown: Board, **options) -> TestClient:
-    options.setdefault("queue", lambda: QueueState(NOW, {}))
-    app = Starlette(routes=[Mount("/api", app=build_api(shown, **options))])
+    queue = options.pop("queue", lambda: QueueState(NOW, {}))
+    context = Context.of(shown, options.pop("history", None), queue)
+    app = Starlette(routes=[Mount("/api", app=build_api(context, **options))])
     return TestClient(app, raise_server_exceptions=False)
 
 

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from src.board.api import build_api
+from src.board.api import Context, build_api
 from src.board.snapshot import State
 from src.core.frame import from_contents, read_table
 from tests.board.small_board import AS_OF, board, snapshot
@@ -61,7 +61,7 @@ def client(folder, frame: pd.DataFrame | None = None) -> TestClient:
     if frame is not None:
         whole = type(snapshot())(frame, snapshot().suite, "r", "local", AS_OF)
         shown._state = State({"open-llm-v2": whole}, "local", AS_OF)
-    return TestClient(Starlette(routes=[Mount("/api", app=build_api(shown, per_minute=None))]))
+    return TestClient(Starlette(routes=[Mount("/api", app=build_api(Context.of(shown), per_minute=None))]))
 
 
 @pytest.fixture(scope="module")

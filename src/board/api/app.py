@@ -14,15 +14,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from src.board.api import exports, feeds, models, original, state
-from src.board.api.answers import Answers
 from src.board.api.context import Context
 from src.board.api.limits import Limits
 from src.board.api.reference import reference
 from src.board.api.schemas import Problem
-from src.board.history import History
-from src.board.snapshot import Board
 from src.core.errors import BadInput, BoardError, Busy, Conflict, Denied, NotFound, Throttled, Unknown
-from src.core.queue.state import QueueState
 
 log = logging.getLogger(__name__)
 
@@ -48,19 +44,12 @@ TITLES |= {429: "Too many requests", 500: "Our fault", 503: "Not just now"}
 EXPOSED = ["ETag", "Link", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Board-As-Of"]
 
 
-def build_api(
-    board: Board,
-    history: History | None = None,
-    queue: Callable[[], QueueState] | None = None,
-    per_minute: int | None = 600,
-    behind_proxy: bool = False,
-) -> FastAPI:
-    """The API of `board`, to be mounted at `/api`.
+def build_api(context: Context, per_minute: int | None = 600, behind_proxy: bool = False) -> FastAPI:
+    """The API of a board, to be mounted at `/api`.
 
-    `queue` tells how the queue stands; without it the store is asked. `per_minute` is what one address may ask for,
-    None for no limit; `behind_proxy` says that the last address of `X-Forwarded-For` is the reader's.
+    `per_minute` is what one address may ask for, None for no limit; `behind_proxy` says that the last address of
+    `X-Forwarded-For` is the reader's.
     """
-    context = Context(board, history or History(board.store), queue, Answers())
     app = FastAPI(
         title="Open LLM Leaderboard",
         version=VERSION,

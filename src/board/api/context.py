@@ -34,6 +34,11 @@ class Context:
     _queue: tuple[float, QueueState] | None = None
     _lock: Lock = field(default_factory=Lock)
 
+    @classmethod
+    def of(cls, board: Board, history: History | None = None, queue: Callable[[], QueueState] | None = None) -> Context:
+        """`queue` tells how the queue stands; without it the board's store is asked."""
+        return cls(board, history or History(board.store), queue, Answers())
+
     def snapshot(self, suite: str | None = None, at: date | None = None) -> Snapshot:
         """The rows now, or as they were at the end of a day. Raises NotFound for a suite or a day that is not kept."""
         current = self.board.snapshot(suite)
