@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -241,9 +242,12 @@ def _listen(read: int, on_event: Callable[[Event], None], told: dict[str, Failur
             on_event(event)
 
 
+MEMORY = re.compile(r"^MemoryError|OutOfMemoryError|Cannot allocate memory", re.MULTILINE)
+
+
 def _explain(code: int, run: Path) -> Failure:
     tail = (run / LOG).read_bytes()[-4000:].decode("utf-8", "replace")
-    if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
+    if code in (-signal.SIGKILL, 128 + signal.SIGKILL) or MEMORY.search(tail):
         return Failure("out_of_memory", "The evaluation was killed, most likely because memory ran out.", tail)
     if code == 0:
         return Failure("crashed", "The evaluation ended without a result.", tail)
