@@ -10,6 +10,7 @@ from random import Random
 
 import pandas as pd
 
+from src.board import contamination
 from src.core import suites
 from src.core.cells import TEXT
 from src.core.contents import settle
@@ -36,6 +37,18 @@ WAITING = (
     ("nightbus/Estuary-72.7B-x-Lantern-2-70.6B", Status.FAILED, "Out of memory: 143 B parameters on 80 GB."),
     ("fieldnotes/test-please-ignore", Status.CANCELLED, None),
 )
+REPORTS = (
+    {
+        "model": "tidewater-ml/Estuary-7.62B-Instruct",
+        "benchmark": "MMLU-PRO",
+        "tool": "Made-up overlap test",
+        "score": 0.12,
+        "reference": "tidewater-ml/Estuary-7.62B",
+        "control": 0.11,
+        "reported_by": "ines",
+        "date": "2024-10-02",
+    },
+)
 VOTERS = ("ines", "bo", "tomasz", "akua", "wren", "yuki", "dara", "leo")
 
 
@@ -58,6 +71,7 @@ def files() -> Iterator[tuple[str, bytes]]:
                 yield from _details(model, result, lines, suite)
     yield from _requests(everyone)
     yield "votes/votes_data.jsonl", b"".join(vote.write() for vote in _votes())
+    yield contamination.PATH, b"".join(json.dumps(report).encode() + b"\n" for report in REPORTS)
 
 
 def _run(model: Model, suite: Suite) -> tuple[Result, dict[str, list[Line]]]:

@@ -1,0 +1,125 @@
+"""The tabs of a model's page about its past: every run there is a file of, and what was reported of it."""
+
+from __future__ import annotations
+
+import gradio as gr
+from markupsafe import Markup
+
+from src.board.contamination import Report, reports
+from src.board.model import Missing
+from src.board.past_runs import PastRun, past_runs
+from src.board.snapshot import Board
+from src.core.errors import BoardError
+from src.core.suites import Suite
+from src.ui.figures import number
+from src.ui.html import h
+from src.ui.run_sections import HERE, asked_run
+
+
+def history(demo: gr.Blocks, board: Board, tab: gr.Tab, here: gr.Textbox) -> None:
+    """Scores over revisions, precisions and ways of grading; and reports of contamination."""
+    box = gr.HTML(str(h("p", {"class": "lb-quiet lb-waiting"}, "Fetching the result files …")), apply_default_css=False)
+
+    def fill(address: str) -> str:
+        snapshot, found = asked_run(board, address)
+        if isinstance(found, Missing):
+            return ""
+        try:
+            runs = past_runs(board.shown, snapshot.suite, found.run.model)
+            reported = reports(board.shown, found.run.model)
+        except BoardError as error:
+            return str(h("p", {"class": "lb-problem", "role": "alert"}, str(error)))
+        return str(h("div", {}, _runs(runs, snapshot.suite), _reports(reported)))
+
+    tab.select(fill, here, box, js=HERE, show_progress="hidden")
+
+
+def _runs(runs: tuple[PastRun, ...], suite: Suite) -> Markup:
+    if not runs:
+        return h(
+            "p",
+            {"class": "lb-quiet"},
+            "The store keeps no result files of this model: only its published scores are known.",
+        )
+    averaged = [("average", "Average")] if suite.aggregation != "none" else []
+    titles = ["When", "Precision", "Revision", "Scorer"]
+    scores = averaged + [(each.key, each.title) for each in suite.benchmarks]
+    head = [h("th", {"scope": "col"}, title) for title in titles]
+    head += [h("th", {"scope": "col", "class": "lb-num"}, title) for _, title in scores]
+    rows = [
+        h(
+            "tr",
+            {},
+            h("th", {"scope": "row"}, f"{run.when:%Y-%m-%d %H:%M}" if run.when else "unknown"),
+            h("td", {}, run.precision or "unknown"),
+            h("td", {}, h("code", {}, run.revision[:7]) if run.revision else "unknown"),
+            h("td", {}, run.scored.scorer or "unknown"),
+            [h("td", {"class": "lb-num"}, _score(run, key)) for key, _ in scores],
+        )
+        for run in runs
+    ]
+    return h(
+        "section",
+        {"aria-labelledby": "lb-past"},
+        h("h2", {"id": "lb-past"}, f"Runs ({len(runs)})"),
+        h("p", {"class": "lb-quiet"}, GRADED),
+        h(
+            "div",
+            {"class": "lb-scroll", "role": "region", "aria-labelledby": "lb-past", "tabindex": "0"},
+            h("table", {"class": "lb-subtasks"}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
+        ),
+    )
+
+
+GRADED = (
+    "Each file scored anew from its subtasks. Scores of two scorers are not to be compared: the same answers were graded "
+    "in another way."
+)
+
+
+def _score(run: PastRun, key: str) -> str:
+    value = run.scored.average if key == "average" else run.scored.benchmarks[key].score
+    return number(value, 2) or "not run"
+
+
+def _reports(found: tuple[Report, ...]) -> Markup:
+    if not found:
+        return h(
+            "section",
+            {},
+            h("h2", {}, "Contamination"),
+            h("p", {"class": "lb-quiet"}, "Nobody has reported that this model saw the benchmarks’ answers."),
+        )
+    head = [
+        h("th", {"scope": "col"}, title)
+        for title in ("When", "Benchmark", "Tool", "Score", "Reference", "Control", "By")
+    ]
+    rows = [
+        h(
+            "tr",
+            {},
+            h("th", {"scope": "row"}, each.date or "unknown"),
+            h("td", {}, each.benchmark or "unknown"),
+            h("td", {}, h("a", {"href": each.url, "rel": "noopener"}, each.tool) if each.url else each.tool),
+            h("td", {"class": "lb-num"}, number(each.score, 3) or "unknown"),
+            h("td", {}, each.reference or "none"),
+            h("td", {"class": "lb-num"}, number(each.control, 3) or "unknown"),
+            h("td", {}, each.reported_by or "unknown"),
+        )
+        for each in found
+    ]
+    return h(
+        "section",
+        {"aria-labelledby": "lb-contamination"},
+        h("h2", {"id": "lb-contamination"}, f"Contamination reports ({len(found)})"),
+        h(
+            "p",
+            {"class": "lb-quiet"},
+            "A score says something only beside its control: what the tool gave for a reference taken to be clean.",
+        ),
+        h(
+            "div",
+            {"class": "lb-scroll", "role": "region", "aria-labelledby": "lb-contamination", "tabindex": "0"},
+            h("table", {"class": "lb-subtasks"}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
+        ),
+    )
