@@ -72,8 +72,8 @@ def _runs(runs: tuple[PastRun, ...], suite: Suite) -> Markup:
 
 
 GRADED = (
-    "Each file scored anew from its subtasks. Scores of two scorers are not to be compared: the same answers were graded "
-    "in another way."
+    "Each file scored anew from its subtasks. Scores of two scorers are not to be compared: the same answers "
+    "were graded in another way."
 )
 
 
