@@ -35,7 +35,7 @@ class Cells:
         if column.dtype == object:
             plain = column.map(_as_text, na_action="ignore")
             if bad := int((column.notna() & plain.isna()).sum()):
-                self._note(bad, column, "neither text nor numbers")
+                self._note(bad, column, "neither text nor number")
         else:
             plain = column
         text = plain.astype(TEXT).str.strip()
@@ -60,13 +60,12 @@ class Cells:
         if bounds:
             usable &= number.between(bounds[0] - 1e-9, bounds[1] + 1e-9)
         if bad := int((column.notna() & ~usable).sum()):
-            self._note(
-                bad, column, f"no numbers from {bounds[0]:g} to {bounds[1]:g}" if bounds else "no finite numbers"
-            )
+            wanted = f"number from {bounds[0]:g} to {bounds[1]:g}" if bounds else "finite number"
+            self._note(bad, column, f"not a {wanted}")
         return number.where(usable)
 
-    def _note(self, count: int, column: pd.Series, what: str) -> None:
-        self.notes.append(f"{count:,} cells of '{column.name}' are {what}; they are read as unknown.")
+    def _note(self, count: int, column: pd.Series, why: str) -> None:
+        self.notes.append(f"{counted(count, 'cell')} of '{column.name}' read as unknown: {why}.")
 
 
 def _as_text(value: object) -> str | None:
@@ -97,6 +96,11 @@ def each(values: pd.Series, function: Callable[[str], str | None]) -> pd.Series:
     """`function` of every known text, called once for each that differs."""
     found: Mapping[str, str | None] = {value: function(value) for value in values.dropna().unique()}
     return values.map(found).astype(TEXT)
+
+
+def counted(count: int, word: str) -> str:
+    """ "1 row", "2,000 rows"."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def some(values: object, most: int = 8) -> str:

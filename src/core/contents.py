@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from src.core.cells import Cells, each, some
+from src.core.cells import Cells, counted, each, some
 from src.core.errors import BadInput
 from src.core.families import families
 from src.core.model_types import BY_KEY, read_type, write_type
@@ -131,13 +131,13 @@ def settle(
     reckoned = averages(frame, suite)
     frame["average"] = (reckoned if published is None else published.fillna(reckoned)).where(whole)
     if nameless := int(frame["model"].isna().sum()):
-        notes.append(f"{nameless:,} rows without a usable model name were left out.")
+        notes.append(f"{counted(nameless, 'row')} left out: no usable model name.")
         frame = frame[frame["model"].notna()]
     repeated = _repeated(frame)
     if repeated.any():
         which = some(frame.loc[repeated, "model"].unique())
         notes.append(
-            f"{int(repeated.sum()):,} rows give a model, precision and revision again below: {which}; last kept."
+            f"{counted(int(repeated.sum()), 'row')} left out: model, precision and revision come again below ({which})."
         )
         frame = frame[~repeated]
     frame = frame.reset_index(drop=True)

@@ -163,7 +163,8 @@ def families(frame: pd.DataFrame) -> pd.Series:
     shapes = pd.MultiIndex.from_arrays([architecture, frame["params_b"].round(2)])
     by_shape = pd.Series(shapes.map(BY_SHAPE), index=frame.index).astype(TEXT)
     by_architecture = each(architecture, BY_ARCHITECTURE.get)
-    return found.fillna(by_shape).fillna(by_architecture).fillna(each(frame["model"], _by_word)).astype(TEXT)
+    found = found.fillna(by_shape).fillna(by_architecture)
+    return found.fillna(each(frame.loc[found.isna(), "model"], _by_word)).astype(TEXT)
 
 
 GENERATIONS = 10

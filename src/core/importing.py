@@ -97,11 +97,12 @@ def publish(frame: pd.DataFrame, store: Store, keep: bool = True) -> int:
     """Write `frame` over its suite's published table; `keep` the rows it does not speak of. Returns the rows now."""
     suite = frame.attrs["suite"]
     path = contents_path(suite)
+    owner = store.name.removeprefix("hub:") if store.name.startswith("hub:") else "open-llm-leaderboard"
     for attempt in range(TRIES):
         head, known = _published(store, path)
         whole = merged([known, frame]) if keep and known is not None else frame
         try:
-            store.replace({path: write_parquet(to_contents(whole, suite))}, head, f"Publish {suite}")
+            store.replace({path: write_parquet(to_contents(whole, suite, owner))}, head, f"Publish {suite}")
             return len(whole)
         except Conflict:
             if attempt == TRIES - 1:
@@ -113,7 +114,8 @@ def merged(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """One frame of several of one suite. A row that comes again is the later one's, with its unknown facts filled in.
 
     Rows are the same by model, precision and revision; one that does not tell its revision is the row of the only
-    revision there is. Scores are never mixed: they are those of the last frame that has any for the row.
+    revision there is. Scores are never mixed: they are those of the last whole row, or of the last that has any where
+    none is whole, so a partial run never takes the place of a whole one.
     """
     suite = suites.load(frames[0].attrs["suite"])
     if len(frames) == 1:
@@ -129,9 +131,13 @@ def merged(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     row = stacked.groupby([*key, nth], sort=False, dropna=False).ngroup()
     scores = [name for name in stacked if "." in name or name in ("average", "scorer", "result_path")]
     facts = stacked.drop(columns=["_frame", *scores]).groupby(row, sort=True).last()  # the last that is known
+    held = stacked[[f"{benchmark.key}.score" for benchmark in suite.benchmarks]].notna()
+    counts = stacked[[f"{benchmark.key}.score" for benchmark in suite.averaged or suite.benchmarks]].notna()
     position = pd.Series(stacked.index, index=stacked.index)
-    has_scores = stacked.filter(regex=r"\.score$").notna().any(axis=1)
-    told = position.where(has_scores).groupby(row).max().fillna(position.groupby(row).max()).astype(int)
+    told = position.groupby(row).max()
+    for worth in (held.any(axis=1), counts.all(axis=1)):  # the last word is a whole row's, else one's with any score
+        told = position.where(worth).groupby(row).max().fillna(told)
+    told = told.astype(int)
     whole = facts.join(stacked.loc[told, scores].set_axis(told.index))
     return settle(whole, suite, whole["average"].copy())
 

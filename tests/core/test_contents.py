@@ -209,7 +209,7 @@ def test_a_row_given_twice_counts_once_and_is_told():
     frame = from_contents(table)
     assert frame["ifeval.score"].tolist() == [41.0, 51.0]
     assert frame.attrs["notes"] == (
-        "2 rows give a model, precision and revision again below: org/one, org/two; last kept.",
+        "2 rows left out: model, precision and revision come again below (org/one, org/two).",
     )
 
 
@@ -232,7 +232,7 @@ def test_a_score_that_cannot_be_is_unknown_and_told(value):
     assert frame.loc[1, "ifeval.score"] == 50
     told = not pd.isna(value)
     assert frame.attrs["notes"] == (
-        ("1 cells of 'IFEval' are no numbers from 0 to 100; they are read as unknown.",) if told else ()
+        ("1 cell of 'IFEval' read as unknown: not a number from 0 to 100.",) if told else ()
     )
 
 
@@ -274,12 +274,10 @@ def test_a_name_that_says_it_was_flagged_is():
 def test_an_endless_cell_is_unknown_and_told_and_an_endless_name_is_left_out():
     frame = from_contents(contents(**{"Hub License": ["x" * 10_000_000, "mit"]}))
     assert frame["license"].isna().tolist() == [True, False]
-    assert frame.attrs["notes"] == (
-        "1 cells of 'Hub License' are longer than 1,000 characters; they are read as unknown.",
-    )
+    assert frame.attrs["notes"] == ("1 cell of 'Hub License' read as unknown: longer than 1,000 characters.",)
     frame = from_contents(contents(fullname=["x" * 10_000_000, "org/two"]))
     assert frame["model"].tolist() == ["org/two"]
-    assert frame.attrs["notes"][-1] == "1 rows without a usable model name were left out."
+    assert frame.attrs["notes"][-1] == "1 row left out: no usable model name."
 
 
 @pytest.mark.parametrize(

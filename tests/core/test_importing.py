@@ -93,13 +93,20 @@ def test_a_table_that_does_not_tell_revisions_speaks_of_the_only_one(store, tmp_
     assert frame["ifeval.score"].tolist() == [60, 70]
 
 
-def test_scores_of_two_tables_are_never_mixed(tmp_path):
-    old = from_contents(read_table(table(tmp_path / "a.parquet")))
-    new = from_contents(read_table(table(tmp_path / "b.parquet", IFEval=[60.0, 70.0], GPQA=None, **{"GPQA Raw": None})))
-    frame = merged([old, new])
-    assert frame["ifeval.score"].tolist() == [60, 70]
-    assert frame["gpqa.score"].isna().all()
-    assert frame["average"].isna().all()
+def test_scores_of_two_tables_are_never_mixed_and_a_part_never_displaces_a_whole(tmp_path):
+    whole = from_contents(read_table(table(tmp_path / "a.parquet")))
+    part = from_contents(
+        read_table(table(tmp_path / "b.parquet", IFEval=[60.0, 70.0], GPQA=None, **{"GPQA Raw": None}))
+    )
+    other = from_contents(read_table(table(tmp_path / "c.parquet", IFEval=[61.0, 71.0], BBH=None, **{"BBH Raw": None})))
+    for order in ([whole, part], [part, whole]):
+        frame = merged(order)
+        assert frame["ifeval.score"].tolist() == [40, 50]
+        assert frame["average"].notna().all()
+    frame = merged([part, other])
+    assert frame["ifeval.score"].tolist() == [61, 71]
+    assert frame["bbh.score"].isna().all()
+    assert frame["gpqa.score"].notna().all()
 
 
 def test_result_files_are_kept_as_they_are_and_become_rows(store, tmp_path):
@@ -185,7 +192,7 @@ def write(path: Path, data: bytes) -> Path:
 def test_notes_name_the_file(store, tmp_path):
     file = table(tmp_path / "odd.parquet", IFEval=[float("inf"), 50.0], **{"IFEval Raw": None})
     assert import_files([file], store).notes == (
-        "odd.parquet: 1 cells of 'IFEval' are no numbers from 0 to 100; they are read as unknown.",
+        "odd.parquet: 1 cell of 'IFEval' read as unknown: not a number from 0 to 100.",
     )
 
 
