@@ -14,7 +14,7 @@ from typing import Any
 from src.core.errors import BadInput, BoardError, NotFound
 from src.core.lifecycle import Status
 from src.core.queue import archive
-from src.core.queue.events import POISON, Event, Story, folder, milliseconds, moment, request_key
+from src.core.queue.events import POISON, Event, Story, folder, milliseconds, milliseconds_of, moment, request_key
 from src.core.queue.failures import next_attempt
 from src.core.queue.reading import Reader
 from src.core.queue.state import QueueState, Standing, candidates
@@ -72,6 +72,7 @@ class Queue:
         self._votes = Votes(store)
         self._reader = Reader(store, self._votes)
         self._lock = threading.Lock()
+        self._told: dict[tuple[str, str], int] = {}
 
     def snapshot(self) -> QueueState:
         """The queue now: one call to the store where nothing changed, else only what changed is fetched."""
@@ -80,17 +81,14 @@ class Queue:
 
     def submit(self, request: Request) -> Receipt:
         """Puts a request into the queue; returns once that is durable, or says that the same one is there already."""
-        key = request_key(request)
+        event = self._event("request")
+        asked = request.model_copy(update={"status": Status.PENDING, "submitted_time": moment(event.at)})
+        body = json.loads(asked.write())
+        key = request_key(Request.read(body))  # refuses what nobody could read back
         state = self.snapshot()
         if key in state and state[key].status is not Status.CANCELLED:
             return Receipt(key, False, state[key])
-        event = self._event("request")
-        body = request.model_copy(
-            update={"status": Status.PENDING, "submitted_time": moment(event.at).replace(microsecond=0)}
-        )
-        rev = self._append(
-            {key: event}, {key: body.model_dump(mode="json", exclude_none=True)}, f"Submit {request.model}"
-        )
+        rev = self._append({key: event}, {key: body}, f"Submit {request.model}")
         story = self._story(key, rev)
         standing = self._reader.standing(key, story, self.store.now())
         return Receipt(key, story.submitted == event, standing)
@@ -163,12 +161,12 @@ class Queue:
         standing = self._known(key)
         if standing.request.sender != by:
             raise BadInput(f"Only {standing.request.sender or 'its submitter'} can cancel {standing.request.model}.")
-        return self._decide(key, "cancel", by, Status.CANCELLED, "A request can be cancelled while it waits")
+        return self._decide(key, "cancel", by, "A request can be cancelled while it waits")
 
     def retry(self, key: str, by: str) -> Standing:
         """Lets a failed request wait again, its attempts forgotten. Raises BadInput where it has not failed."""
         self._known(key)
-        return self._decide(key, "retry", by, Status.PENDING, "A request can be retried once it has failed")
+        return self._decide(key, "retry", by, "A request can be retried once it has failed")
 
     def vote(self, model: str, revision: str, username: str) -> bool:
         """One person's vote for a model to come sooner; False where they gave it before. Durable when it returns."""
@@ -195,12 +193,12 @@ class Queue:
         self.store.replace(files, state.revision, f"Archive {len(chosen)} requests")
         return len(chosen)
 
-    def _decide(self, key: str, kind: str, by: str, wanted: Status, rule: str) -> Standing:
+    def _decide(self, key: str, kind: str, by: str, rule: str) -> Standing:
         event = self._event(kind)
         rev = self._append({key: event}, {key: {"by": by}}, f"{by}: {kind}")
         story = self._story(key, rev)
         standing = self._reader.standing(key, story, self.store.now())
-        if standing.status is not wanted:
+        if event not in {story.cancelled, story.retried}:
             raise BadInput(f"{rule}; {standing.request.model} is {standing.status.lower()}.")
         return standing
 
@@ -255,14 +253,11 @@ class Queue:
         return held
 
     def _event(self, kind: str, claim: Claim | None = None, until: bool = False) -> Event:
-        now = self.store.now()
-        return Event(
-            kind,
-            claim.slot if claim else 0,
-            milliseconds(now),
-            milliseconds(now + self.lease) if until else 0,
-            claim.nonce if claim else self._nonce(),
-        )
+        nonce = claim.nonce if claim else self._nonce()
+        at = max(milliseconds(self.store.now()), self._told.get((kind, nonce), 0) + 1)
+        self._told[kind, nonce] = at  # two events of one claim never share a name
+        end = at + milliseconds_of(self.lease) if until else 0
+        return Event(kind, claim.slot if claim else 0, at, end, nonce)
 
     def _append(self, events: Mapping[str, Event], bodies: Mapping[str, Mapping[str, Any]], message: str) -> Rev:
         return self.store.append(

@@ -29,7 +29,7 @@ def pack(requests: Iterable[Kept]) -> bytes:
         json.dumps(
             {
                 "key": kept.key,
-                "request": kept.request.model_dump(mode="json", exclude_none=True),
+                "request": json.loads(kept.request.write()),
                 "events": [event.name for event in kept.events],
                 "results": kept.results,
             },
@@ -45,5 +45,5 @@ def read(data: bytes) -> Iterator[Kept]:
     for line in data.splitlines():
         said = json.loads(line)
         events = tuple(event for event in map(Event.parse, said["events"]) if event)
-        request = Request.model_validate(said["request"])
+        request = Request.read(said["request"])
         yield Kept(said["key"], request, tell(events), events, tuple(said["results"]))

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from src.core.lifecycle import Status
@@ -61,6 +61,7 @@ class Story:
     done: Event | None = None
     began: int = 0  # when the accepted run was claimed
     cancelled: Event | None = None
+    retried: Event | None = None  # the last retry by hand
     taken: frozenset[str] = field(default_factory=frozenset)  # nonces of the claims that were valid
 
     def status(self, now: int) -> Status:
@@ -127,7 +128,7 @@ def _then(story: Story, event: Event) -> Story:
                 return replace(story, cancelled=event, holder=None)
         case "retry":
             if story.status(event.at) is Status.FAILED:
-                return replace(story, holder=None, failures=(), attempts=0)
+                return replace(story, holder=None, failures=(), attempts=0, retried=event)
     return story
 
 
@@ -156,6 +157,10 @@ def folder(key: str) -> str:
     if not KEY.fullmatch(key):
         raise ValueError(f"'{key}' is no key of a request")
     return f"requests/queue/{key[:2]}/{key}"
+
+
+def milliseconds_of(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)
 
 
 def milliseconds(moment: datetime) -> int:

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
 
 from src.core.lifecycle import Status
-from src.core.queue.events import Event, Story, milliseconds
+from src.core.queue.events import Event, Story, milliseconds, milliseconds_of
 from src.core.records import Request
 
 PATH = re.compile(r"requests/(?!queue/|archive/)[^/]+/[^/]+_eval_request_[^/]+\.json")
 ABANDONED = timedelta(days=1)
 """An old backend that has said nothing for so long runs no more: its request waits again."""
-
-
-def request_of(data: dict[str, Any]) -> Request:
-    """A request from what any file of one holds. Raises ValueError."""
-    known = {name: value for name, value in data.items() if value is not None and value != ""}
-    known["status"] = Status.read(str(known.get("status") or "PENDING"))
-    known["job_id"] = None if known.get("job_id") in {None, -1, "-1"} else str(known["job_id"])
-    return Request.model_validate(known)
 
 
 def story_of(request: Request) -> Story:
@@ -41,7 +32,3 @@ def story_of(request: Request) -> Story:
             return Story(submitted=submitted, holder=claim, until=until, spoken=claim)
         case _:
             return Story(submitted=submitted)
-
-
-def milliseconds_of(duration: timedelta) -> int:
-    return round(duration.total_seconds() * 1000)

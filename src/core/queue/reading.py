@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -163,6 +164,9 @@ class Reader:
         return [event for path in paths if (event := Event.parse(path.removeprefix(prefix)))]
 
     def _keep(self, key: str, names: frozenset[str], story: Story, rev: Rev) -> None:
+        known = self._stories.get(key)
+        if known and known.submitted != story.submitted:
+            self._requests.pop(key, None)  # cancelled, then submitted anew
         self._names[key], self._stories[key], self._seen[key] = names, story, rev
         self._settled.pop(key, None)
 
@@ -231,10 +235,8 @@ class Reader:
             submitted = self._stories[key].submitted
             if submitted is not None:
                 path = f"{folder(key)}/{submitted.name}"
-                try:
+                with suppress(BadInput, NotFound):  # told when the state is made
                     self._requests[key] = self._parse(path, rev)
-                except (BadInput, NotFound) as error:
-                    self._problems[path] = str(error)
 
         self._all(read, keys)
 
@@ -269,9 +271,9 @@ class Reader:
 
     def _parse(self, path: str, rev: Rev | None) -> Request:
         try:
-            return old.request_of(json.loads(self._store.read(path, rev)))
-        except (ValueError, TypeError, AttributeError) as error:
-            raise BadInput(f"{path} is no request: {error}") from error
+            return Request.read(self._store.read(path, rev))
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from error
 
     def _all(self, read: Any, items: Sequence[str]) -> None:
         if len(items) < self.PARALLEL:

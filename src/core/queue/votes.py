@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from src.core.errors import BadInput, Conflict, NotFound, Unknown
+from src.core.records import Vote
 from src.core.store import Rev, Store
 
 PATH = "votes/votes_data.jsonl"
@@ -49,10 +49,10 @@ class Votes:
         if not (model and revision and username):
             raise BadInput("A vote names a model, a revision and who votes.")
         ballot = (model, revision, username)
-        line = {"model": model, "revision": revision, "username": username, "vote_type": "up"}
-        line["timestamp"] = self._store.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        vote = Vote(model=model, revision=revision, username=username, timestamp=self._store.now())
+        Vote.read(vote.write())  # refuses what nobody could read back
         with self._mutex:
-            self._waiting.setdefault(ballot, json.dumps(line, ensure_ascii=False).encode())
+            self._waiting.setdefault(ballot, vote.write().rstrip())
         with self._commit:
             with self._mutex:
                 if ballot not in self._waiting:
@@ -101,10 +101,8 @@ class Votes:
         self._lines = [line for line in lines if line.strip()]
         ballots = set()
         for line in self._lines:
-            try:
-                vote = json.loads(line)
-                ballots.add((str(vote["model"]), str(vote.get("revision") or "main"), str(vote["username"])))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                continue  # a line nobody can read stays in the file and counts for nothing
+            with suppress(BadInput):  # a line nobody can read stays in the file and counts for nothing
+                vote = Vote.read(line)
+                ballots.add((vote.model, vote.revision, vote.username))
         self._ballots = ballots
         self._counts = Counter((model, revision) for model, revision, _ in ballots)

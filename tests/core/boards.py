@@ -1,0 +1,70 @@
+"""Boards whose time stands still until a test moves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import IO, Any
+
+from src.core.records import Request
+from src.core.store import Entry, Rev, Store
+
+
+class Clock:
+    """The time of a store, in seconds since 1970; half past the second, where a `Date` is cut without an error."""
+
+    def __init__(self, now: float = 1_770_000_000.5) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def moment(self) -> datetime:
+        return datetime.fromtimestamp(self.now, UTC)
+
+    def tick(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Meddled:
+    """A store in which somebody else acts between two calls: `before_append` runs once, before the next append."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.name = store.name
+        self.before_append: Callable[[], object] | None = None
+        self.commits: list[list[str]] = []
+
+    def append(self, files: Mapping[str, bytes], message: str = "") -> Rev:
+        act, self.before_append = self.before_append, None
+        if act:
+            act()
+        rev = self._store.append(files, message)
+        self.commits.append(sorted(files))
+        return rev
+
+    def head(self, dataset: str) -> Rev:
+        return self._store.head(dataset)
+
+    def list(self, prefix: str, rev: Rev | None = None) -> Sequence[Entry]:
+        return self._store.list(prefix, rev)
+
+    def read(self, path: str, rev: Rev | None = None) -> bytes:
+        return self._store.read(path, rev)
+
+    def open(self, path: str, rev: Rev | None = None) -> IO[bytes]:
+        return self._store.open(path, rev)
+
+    def replace(self, files: Mapping[str, bytes | None], expect: Rev | None, message: str = "") -> Rev:
+        return self._store.replace(files, expect, message)
+
+    def order(self, paths: Sequence[str], rev: Rev | None = None) -> Sequence[str]:
+        return self._store.order(paths, rev)
+
+    def now(self) -> datetime:
+        return self._store.now()
+
+
+def ask(model: str = "org/m", **fields: Any) -> Request:
+    """A request as the submission page would make it."""
+    return Request(**{"model": model, "revision": "a" * 40, "sender": "alice", "params": 1.0, **fields})
