@@ -31,7 +31,11 @@ SANDBOX = "EVALUATOR_SANDBOX"
 HIDDEN = "EVALUATOR_HIDDEN"
 
 LADDER = {
-    "namespaces: user, network, process, mount": ("unshare", "-Urnmpf", "--kill-child", "--mount-proc"),
+    # a shell is the first process: it tells by 128 + n which signal ended the child, which unshare does not
+    "namespaces: user, network, process, mount": (
+        *("unshare", "-Urnmpf", "--kill-child", "--mount-proc"),
+        *("sh", "-c", '"$@"; exit $?', "sh"),
+    ),
     "namespaces: user, network": ("unshare", "-Urn"),
 }
 SOCKETS_CLOSED = "Python sockets closed"
