@@ -1,7 +1,7 @@
 """A running board and a real browser for every test here; a test fails on any script error or refused resource.
 
 `serve(store)` answers on a free port; `page` is a fresh Chromium page; `shoot(page, "name")` takes the four screenshots
-(1440 and 390 wide, light and dark) into the folder that the variable SCREENSHOTS names; `faults(page)` is what axe finds.
+(1440 and 390 wide, light and dark) into the folder that SCREENSHOTS names; `faults(page)` is what axe finds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
 
 from src.board.opening import SAMPLE, open_board
 from src.board.snapshot import Board
@@ -28,6 +28,15 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+)
+
+
+EXPECTED = (
+    "Failed to load resource: the server responded",  # told apart by `check`
+    # what Gradio says when a page is left while it is starting
+    "AbortError",
+    "Connection errored out",
+    "Unable to preload CSS",
 )
 
 
@@ -102,11 +111,16 @@ def page(browser: Browser) -> Iterator[Page]:
     errors: list[str] = []
 
     def listen(message: ConsoleMessage) -> None:
-        if message.type == "error" and "status of 404" not in message.text:
+        if message.type == "error" and not any(words in message.text for words in EXPECTED):
             errors.append(message.text)
+
+    def check(response: Response) -> None:
+        if response.status >= 400 and response.request.resource_type != "document":
+            errors.append(f"{response.status} for {response.url}")
 
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", listen)
+    page.on("response", check)
     yield page
     context.close()
     assert not errors, errors
