@@ -36,7 +36,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> argparse.ArgumentParse
     )
     parser.add_argument("cards", nargs="*", type=Path, metavar="CARD.md", help="model cards; without any, the board")
     parser.add_argument("--store", metavar="DIR|hub:OWNER", help=f"the board (default: {settings.PUBLIC})")
-    parser.add_argument("--model", metavar="ORG/NAME", help="whose card it is, where no link of the card's tells")
+    parser.add_argument(
+        "--model",
+        metavar="ORG/NAME",
+        help="whose card it is, where neither its links nor its file name (ORG__NAME.md) tell",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object for each finding")
     return parser
 
@@ -84,7 +88,8 @@ def _text(path: Path) -> str:
 
 
 def _model(path: Path, text: str) -> str:
-    for link in LINKS:
-        if found := link.search(text):
+    named = re.fullmatch(r"([\w.-]+?)__([\w.-]+?)(?:\.(?:README|page))?", path.stem)
+    for found in (*(link.search(text) for link in LINKS), named):
+        if found:
             return f"{found[1]}/{found[2]}"
     raise BadInput(f"Nothing in {path} tells whose card it is; name the model with --model ORG/NAME.")
