@@ -193,6 +193,9 @@ def test_the_command_ends_with_1_where_something_is_wrong(tmp_path, capsys):
         0,
         "Nothing found.\n",
     )
+    named = card.rename(tmp_path / "org__model.README.md")
+    assert app("audit", str(named), "--store", str(tmp_path / "board"))[0] == 0
+    card.write_text("no link tells whose card this is")
     code, said = app("audit", str(card), "--store", str(tmp_path / "board"))
     assert code == 1
     assert "--model ORG/NAME" in said
