@@ -7,8 +7,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from huggingface_hub import get_token
+
+from src.board.publishing import Publisher
 from src.board.snapshot import Board
 from src.core.errors import NotFound
+from src.core.queue import Queue
 from src.core.store import LocalStore, Store, open_store
 from src.settings import PUBLIC, ROOT, Settings
 
@@ -21,13 +25,17 @@ def open_board(settings: Settings) -> Board:
     name = settings.store or PUBLIC
     if name.startswith("hub:"):
         sample = open_sample(settings.cache) if settings.store is None else None
-        return Board(open_store(name), settings.cache, sample=sample, poll=settings.poll)
+        store = open_store(name)
+        upkeep = Publisher(store, Queue(store)).publish_new if settings.store and get_token() else None
+        return Board(store, settings.cache, sample=sample, poll=settings.poll, upkeep=upkeep)
     if not Path(name).expanduser().is_dir():
         raise NotFound(
             f"There is no folder {name}. Make a board there with `python app.py import FILE --store {name}`, "
             "or name an owner on the Hub: `--store hub:OWNER`."
         )
-    return Board(open_store(name), local=True, poll=min(settings.poll, LOCAL_POLL))
+    store = open_store(name)
+    poll = min(settings.poll, LOCAL_POLL)
+    return Board(store, local=True, poll=poll, upkeep=Publisher(store, Queue(store)).publish_new)
 
 
 def open_sample(cache: Path) -> Store | None:

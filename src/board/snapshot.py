@@ -14,7 +14,7 @@ import pandas as pd
 
 from src.board.sources import NEVER, Contents, Copy, read_contents
 from src.core import suites
-from src.core.errors import BoardError, NotFound, Throttled
+from src.core.errors import BoardError, Denied, NotFound, Throttled
 from src.core.frame import from_contents
 from src.core.store import Store
 from src.core.suites import Suite
@@ -69,11 +69,17 @@ class Board:
         sample: Store | None = None,
         local: bool = False,
         poll: float = 60.0,
+        upkeep: Callable[[], object] | None = None,
     ) -> None:
-        """`local`: the store is a folder, so it is read at the start and needs no copy. `poll` in seconds."""
+        """`local`: the store is a folder, so it is read at the start and needs no copy. `poll` in seconds.
+
+        `upkeep`: what to do in the store before it is read, such as publishing finished runs; where the store refuses
+        it once, it is not asked again.
+        """
         self.store = store
         self.sample = sample
         self.poll = poll
+        self._upkeep = upkeep
         self._clock = clock
         self._local = local
         self._copy = Copy(cache_dir, store.name) if cache_dir else None
@@ -172,6 +178,7 @@ class Board:
                 )
 
     def _sync(self, now: datetime) -> None:
+        self._keep_up()
         known = self._contents
         contents = read_contents(self.store, known, self._copy)
         source: Source = "local" if self._local else "live"
@@ -181,6 +188,14 @@ class Board:
         self._show(contents, source, now, known)
         if self._copy:
             self._copy.keep(replace(contents, as_of=now))
+
+    def _keep_up(self) -> None:
+        try:
+            if self._upkeep:
+                self._upkeep()
+        except Denied as error:
+            log.info("This board only reads: %s", error)
+            self._upkeep = None
 
     def _show(self, contents: Contents, source: Source, as_of: datetime, known: Contents | None) -> None:
         state = _state(contents, self.store.name, source, as_of, self._state if known else None)

@@ -99,7 +99,7 @@ def publish(frame: pd.DataFrame, store: Store, keep: bool = True) -> int:
     path = contents_path(suite)
     owner = store.name.removeprefix("hub:") if store.name.startswith("hub:") else "open-llm-leaderboard"
     for attempt in range(TRIES):
-        head, known = _published(store, path)
+        head, known = published(store, path)
         whole = merged([known, frame]) if keep and known is not None else frame
         try:
             store.replace({path: write_parquet(to_contents(whole, suite, owner))}, head, f"Publish {suite}")
@@ -142,7 +142,7 @@ def merged(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return settle(whole, suite, whole["average"].copy())
 
 
-def _published(store: Store, path: str) -> tuple[str | None, pd.DataFrame | None]:
+def published(store: Store, path: str) -> tuple[str | None, pd.DataFrame | None]:
     """The head of the store's contents, and the frame published at `path` there; None for what is not there yet."""
     try:
         head = store.head("contents")
