@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -403,13 +404,13 @@ def test_a_box_claims_and_renews_all_it_runs_in_one_commit_each(queue: Queue, st
 
 def test_every_part_of_the_key_tells_requests_apart_and_nothing_else_does() -> None:
     base = ask()
-    different = [
+    different: list[dict[str, Any]] = [
         {"model": "org/n"}, {"revision": "b" * 40}, {"precision": "float16"}, {"weight_type": "Adapter"},
         {"use_chat_template": True}, {"suite": "open-llm-v1"}, {"suite_version": 2},
     ]  # fmt: skip
     keys = {request_key(ask(**{"model": "org/m", **fields})) for fields in different}
     assert len(keys | {request_key(base)}) == 8
-    same = [{"sender": "bob"}, {"likes": 3}, {"private": True}, {"status": "FAILED"}, {"params": 7.0}]
+    same: list[dict[str, Any]] = [{"sender": "bob"}, {"likes": 3}, {"status": "FAILED"}, {"params": 7.0}]
     assert {request_key(ask(**fields)) for fields in same} == {request_key(base)}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from src.core.errors import BadInput, Conflict, NotFound, Unknown
+from src.core.errors import BadInput, Conflict, NotFound, StoreError, Unknown
 from src.core.records import Vote
 from src.core.store import Rev, Store
 
@@ -52,39 +52,42 @@ class Votes:
         vote = Vote(model=model, revision=revision, username=username, timestamp=self._store.now())
         Vote.read(vote.write())  # refuses what nobody could read back
         with self._mutex:
+            mine = ballot not in self._waiting
             self._waiting.setdefault(ballot, vote.write().rstrip())
         with self._commit:
-            with self._mutex:
-                if ballot not in self._waiting:
-                    return ballot in self._ballots  # the commit before this one took it along
-            self._look()
-            if ballot in self._ballots:
-                with self._mutex:
-                    self._waiting.pop(ballot, None)
-                return False
-            self._write()
-        return True
+            if ballot in self._waiting:
+                try:
+                    self._look()
+                    mine = mine and ballot not in self._ballots
+                    self._write()
+                except StoreError:
+                    with self._mutex:
+                        self._waiting.pop(ballot, None)  # the others try for themselves
+                    raise
+            elif ballot not in self._ballots:
+                raise Unknown("The same vote, given a moment ago, could not be saved; vote again.")
+        return mine  # else a commit before this one took it along
 
     def _write(self) -> None:
         for attempt in range(self.TRIES):
             with self._mutex:
-                group = {ballot: line for ballot, line in self._waiting.items() if ballot not in self._ballots}
-            if not group:
-                break
-            data = b"\n".join([*self._lines, *group.values()]) + b"\n"
+                waiting = dict(self._waiting)
+            lines = [line for ballot, line in waiting.items() if ballot not in self._ballots]
             try:
-                self._store.replace({PATH: data}, self._rev, f"{len(group)} vote(s)")
-                self._rev = None  # what lies under the new head is read before the next write
-                self._take([*self._lines, *group.values()])
-                break
+                if lines:
+                    data = b"\n".join([*self._lines, *lines]) + b"\n"
+                    self._store.replace({PATH: data}, self._rev, f"{len(lines)} vote(s)")
+                    self._rev = None  # what lies under the new head is read before the next write
+                    self._take([*self._lines, *lines])
             except (Conflict, Unknown):
                 if attempt == self.TRIES - 1:
-                    with self._mutex:
-                        self._waiting.clear()
                     raise
                 self._look(anew=True)
-        with self._mutex:
-            self._waiting.clear()
+                continue
+            with self._mutex:
+                for ballot in waiting:
+                    self._waiting.pop(ballot, None)
+            return
 
     def _look(self, anew: bool = False) -> None:
         rev: Rev | None = None

@@ -1,0 +1,36 @@
+"""`python app.py doctor --store …`: checks a store before anyone relies on it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+MARKS = {True: "ok", False: "FAILED", None: "look"}
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Declares the command."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "doctor",
+        help="check a store before anyone relies on it",
+        description="Does in a scratch folder what the queue relies on: eight appends at once, none of which may be "
+        "lost; reading what was just written; refusing a writer that missed something. Exit status 1: do not use it.",
+    )
+    parser.add_argument("--store", required=True, help="hub:OWNER or a folder")
+    parser.add_argument("--read-only", action="store_true", help="check only what needs no right to write")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints one line a check; 1 where one failed."""
+    from src.core.doctor import examine
+    from src.core.store import open_store
+
+    store = open_store(args.store)
+    print(f"{store.name}:")
+    fit = True
+    for finding in examine(store, writes=not args.read_only):
+        print(f"  {MARKS[finding.fit]:<6} {finding.name:<10} {finding.said}", flush=True)
+        fit = fit and finding.fit is not False
+    print("Fit to carry a board." if fit else "Do not use this store for a queue until that is mended.")
+    return 0 if fit else 1

@@ -1,0 +1,122 @@
+"""A store whose appends share commits: what several threads want written while one commit is under way goes next."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import IO
+
+from src.core.errors import Conflict
+from src.core.store import Entry, Rev, Store, one_dataset
+
+
+@dataclass
+class _Wish:
+    files: Mapping[str, bytes]
+    message: str
+    rev: Rev | None = None
+    error: BaseException | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+Wishes = list[_Wish]
+
+
+class Grouped:
+    """The same store with group commits: nobody waits for company, but who has to wait travels together.
+
+    A repository takes about 128 commits an hour; submissions of one minute, or the boxes of one machine, need one.
+    """
+
+    MOST = 500  # files in one commit
+
+    def __init__(self, store: Store) -> None:
+        self.name = store.name
+        self._store = store
+        self._mutex = threading.Lock()
+        self._turns: dict[str, threading.Lock] = {}
+        self._waiting: dict[str, list[_Wish]] = {}
+
+    def append(self, files: Mapping[str, bytes], message: str = "") -> Rev:
+        dataset, _ = one_dataset(files)
+        wish = _Wish(files, message)
+        with self._mutex:
+            turn = self._turns.setdefault(dataset, threading.Lock())
+            self._waiting.setdefault(dataset, []).append(wish)
+        with turn:
+            if not wish.done.is_set():
+                self._commit(self._taken(dataset))
+        if wish.error is not None:
+            raise wish.error
+        assert wish.rev is not None
+        return wish.rev
+
+    def _taken(self, dataset: str) -> Sequence[_Wish]:
+        """Those who wait, as many as fit into one commit; who was first goes first."""
+        with self._mutex:
+            waiting = self._waiting[dataset]
+            taken: Wishes = []
+            count = 0
+            while waiting and (not taken or count + len(waiting[0].files) <= self.MOST):
+                taken.append(waiting.pop(0))
+                count += len(taken[-1].files)
+            return taken
+
+    def _commit(self, wishes: Sequence[_Wish]) -> None:
+        together: dict[str, bytes] = {}
+        apart: Wishes = []
+        for wish in wishes:
+            if any(together.get(path, data) != data for path, data in wish.files.items()):
+                apart.append(wish)  # two want the same name: the store says who is wrong
+            else:
+                together |= wish.files
+        group = [wish for wish in wishes if wish not in apart]
+        message = group[0].message if len(group) == 1 else f"{group[0].message} and {len(group) - 1} more"
+        try:
+            rev = self._store.append(together, message)
+        except Conflict as error:
+            if len(group) == 1:
+                _settle(group, error=error)
+            else:
+                apart = list(wishes)  # one of them is wrong: each for itself
+        except BaseException as error:
+            _settle(group, error=error)
+            if not isinstance(error, Exception):
+                _settle(apart, error=error)
+                raise
+        else:
+            _settle(group, rev)
+        for wish in apart:
+            try:
+                _settle([wish], self._store.append(wish.files, wish.message))
+            except Exception as error:
+                _settle([wish], error=error)
+
+    def head(self, dataset: str) -> Rev:
+        return self._store.head(dataset)
+
+    def list(self, prefix: str, rev: Rev | None = None) -> Sequence[Entry]:
+        return self._store.list(prefix, rev)
+
+    def read(self, path: str, rev: Rev | None = None) -> bytes:
+        return self._store.read(path, rev)
+
+    def open(self, path: str, rev: Rev | None = None) -> IO[bytes]:
+        return self._store.open(path, rev)
+
+    def replace(self, files: Mapping[str, bytes | None], expect: Rev | None, message: str = "") -> Rev:
+        return self._store.replace(files, expect, message)
+
+    def order(self, paths: Sequence[str], rev: Rev | None = None) -> Sequence[str]:
+        return self._store.order(paths, rev)
+
+    def now(self) -> datetime:
+        return self._store.now()
+
+
+def _settle(wishes: Sequence[_Wish], rev: Rev | None = None, error: BaseException | None = None) -> None:
+    for wish in wishes:
+        wish.rev, wish.error = rev, error
+        wish.done.set()

@@ -1,0 +1,141 @@
+"""Appends that meet share a commit, and each still gets its own answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from src.core.errors import Conflict, Throttled
+from src.core.grouped import Grouped
+from src.core.queue import Queue
+from src.core.store import LocalStore, Rev, Store
+from tests.core.boards import ask
+
+
+class Slow(LocalStore):
+    """Commits only when it is let go, and counts them."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.commits = 0
+        self.go = threading.Semaphore(0)
+        self.refuse: Exception | None = None
+
+    def append(self, files: Mapping[str, bytes], message: str = "") -> Rev:
+        self.commits += 1
+        self.go.acquire(timeout=20)
+        if self.refuse:
+            raise self.refuse
+        return super().append(files, message)
+
+
+def together(works: list[dict[str, bytes]], store: Slow, commits: int) -> list[object]:
+    """What each append got; the first commit is held back until all others wait."""
+    grouped, answers = Grouped(store), list[object]([None] * len(works))
+
+    def work(number: int) -> None:
+        try:
+            answers[number] = grouped.append(works[number])
+        except Exception as error:
+            answers[number] = error
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(works))]
+    for count, thread in enumerate(threads, start=1):
+        thread.start()
+        while store.commits == 0 or sum(map(len, grouped._waiting.values())) < count - 1:
+            pass
+    for _ in range(commits):
+        store.go.release()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def test_appends_that_wait_for_one_commit_share_the_next(tmp_path: Path) -> None:
+    store = Slow(tmp_path)
+    answers = together([{f"requests/{number}": b"x"} for number in range(20)], store, 2)
+    assert store.commits == 2
+    assert len(store.list("requests")) == 20
+    assert len(set(answers)) == 2
+    assert all(
+        f"requests/{number}" in {e.path for e in store.list("requests", str(rev))} for number, rev in enumerate(answers)
+    )
+
+
+def test_one_that_may_not_be_written_does_not_spoil_the_others(tmp_path: Path) -> None:
+    LocalStore(tmp_path).append({"requests/taken": b"old"})
+    store = Slow(tmp_path)
+    works = [{"requests/0": b""}, {"requests/1": b""}, {"requests/taken": b"new"}, {"requests/3": b""}]
+    answers = together(works, store, 9)
+    assert isinstance(answers[2], Conflict)
+    assert [isinstance(answer, str) for answer in answers] == [True, True, False, True]
+    assert len(store.list("requests")) == 4
+
+
+def test_two_that_want_one_name_at_once_are_told_apart(tmp_path: Path) -> None:
+    store = Slow(tmp_path)
+    works = [{"requests/0": b""}, {"requests/x": b"1"}, {"requests/x": b"2"}, {"requests/x": b"1"}]
+    answers = together(works, store, 9)
+    assert isinstance(answers[2], Conflict)
+    assert answers[1] == answers[3]
+
+
+def test_everybody_hears_of_a_failure(tmp_path: Path) -> None:
+    store = Slow(tmp_path)
+    store.refuse = Throttled("wait", 30.0)
+    answers = together([{f"requests/{number}": b""} for number in range(4)], store, 9)
+    assert all(isinstance(answer, Throttled) for answer in answers)
+
+
+def test_a_burst_of_submissions_and_votes_needs_few_commits(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    queue = Queue(Grouped(store))
+    queue.submit(ask("org/first"))
+    start = threading.Barrier(24)
+    errors: list[Exception] = []
+
+    def visit(number: int) -> None:
+        start.wait()
+        try:
+            assert queue.submit(ask(f"org/m{number}")).new
+            assert queue.vote(f"org/m{number % 3}", "a" * 40, f"user-{number}")
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=visit, args=(number,)) for number in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert len(Queue(store).snapshot().waiting) == 25
+    assert len(store.read("votes/votes_data.jsonl").splitlines()) == 24
+
+
+def test_the_same_vote_from_many_threads_counts_once_and_is_new_once(tmp_path: Path) -> None:
+    queue = Queue(LocalStore(tmp_path))
+    start, answers = threading.Barrier(8), list[bool]()
+
+    def visit() -> None:
+        start.wait()
+        answers.append(queue.vote("org/m", "a" * 40, "bob"))
+
+    threads = [threading.Thread(target=visit) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [False] * 7 + [True]
+    assert len(queue.store.read("votes/votes_data.jsonl").splitlines()) == 1
+
+
+def test_a_grouped_store_is_a_store(tmp_path: Path) -> None:
+    store = Grouped(LocalStore(tmp_path))
+    assert isinstance(store, Store)
+    rev = store.append({"requests/a": b"1"})
+    assert (store.head("requests"), store.read("requests/a", rev)) == (rev, b"1")
+    with pytest.raises(Conflict):
+        store.append({"requests/a": b"2"})
