@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 
 from src.board.snapshot import Board
 from src.settings import ROOT, Settings
-from src.ui import about, compare, explore, leaderboard, model, shell
+from src.ui import about, api, compare, explore, leaderboard, model, shell
 from src.ui.document import Documents
 from src.ui.page import Page
 from src.ui.routes import routes
@@ -29,7 +29,7 @@ AT_ONCE = 16  # events of one kind that run side by side; Gradio's own default i
 def build_app(board: Board, settings: Settings) -> gr.Blocks:
     """All pages as one Gradio app, not launched."""
     with gr.Blocks(title=settings.name, analytics_enabled=False, fill_width=True) as demo:
-        pass
+        api.add_tools(board)
     for page in PAGES:
         if page.build:
             with demo.route(page.nav or page.name, f"/{page.name}", show_in_navbar=False):
@@ -57,6 +57,7 @@ def launch_options(board: Board, settings: Settings) -> dict[str, Any]:
         "quiet": True,
         "ssr_mode": False,  # its first row comes later
         "run_history": False,
+        "mcp_server": True,
         "footer_links": [],
         "pwa": False,
         "theme": shell.theme(),

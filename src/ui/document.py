@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.board.snapshot import Board
 from src.settings import Settings
-from src.ui import shell
+from src.ui import embed, shell
 from src.ui.html import h, join
 from src.ui.page import Page, View, Visit
 
@@ -87,8 +87,12 @@ class Documents:
         if not found.canonical:
             plain = RedirectResponse("../" + found.visit.path.rstrip("/").rpartition("/")[2], 308)
             return await plain(scope, receive, send)
+        if embed.is_asked(found.visit):
+            text, status = embed.document(found.page, self.board, self.settings, found.visit)
+            headers = {"Cache-Control": "no-cache", "Content-Security-Policy": embed.policy()}
+            return await HTMLResponse(text, status, headers)(scope, receive, send)
         view = self._view(found)
-        if found.page.build is None:  # nothing on it needs Gradio, so the browser is spared it
+        if found.page.build is None or view.status != 200:  # nothing on it needs Gradio, so the browser is spared it
             document = self._plain(found.visit, view, found.page)
             answer = HTMLResponse(document, view.status, headers={"Cache-Control": "no-cache"})
             return await answer(scope, receive, send)
@@ -109,12 +113,13 @@ class Documents:
     def wrap(self, gradio: str, found: Found, view: View, nonce: str) -> str:
         """Gradio's document with ours around it."""
         up = "../" * (found.visit.path.count("/") - 1) or "./"
+        # "section": Gradio brings a main landmark of its own, and there can be only one
         return _edit(
             gradio,
             {
                 BASE: h("base", {"href": up}),
                 "</head>": join(shell.head(view, self.settings), Markup("</head>")),
-                "<gradio-app": join(self._before(found.page, found.visit, view), Markup("<gradio-app")),
+                "<gradio-app": join(self._before(found.page, found.visit, view, "section"), Markup("<gradio-app")),
                 "</gradio-app>": join(Markup("</gradio-app>"), shell.footer(self.settings)),
                 'control_page_title="true"': Markup('control_page_title="false"'),
             },
@@ -147,21 +152,21 @@ class Documents:
 
         await self.app(scope, receive, watched)
 
-    def _before(self, page: Page | None, visit: Visit, view: View) -> Markup:
+    def _before(self, page: Page | None, visit: Visit, view: View, tag: str) -> Markup:
         return join(
             shell.header(page, self.pages, self.board, self.settings, visit),
-            h("main", {"id": "lb-content", "class": "lb-content", "tabindex": "-1"}, view.body),
+            h(tag, {"id": "lb-content", "class": "lb-content", "tabindex": "-1", "aria-label": "Overview"}, view.body),
         )
 
     def _plain(self, visit: Visit, view: View, page: Page | None = None) -> str:
         """A whole document of ours, without Gradio."""
         up = "../" * (visit.path.count("/") - 1) or "./"
-        body = h("body", {}, self._before(page, visit, view), shell.footer(self.settings))
+        body = h("body", {}, self._before(page, visit, view, "main"), shell.footer(self.settings))
         meta = h("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"})
         top = h(
             "head", {}, h("meta", {"charset": "utf-8"}), h("base", {"href": up}), meta, shell.head(view, self.settings)
         )
-        return "<!doctype html>" + h("html", {"lang": "en"}, top, body)
+        return Markup("<!doctype html>") + h("html", {"lang": "en"}, top, body)
 
 
 BASE = '<base href="./" />'

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from src.board.freshness import freshness
 from src.board.snapshot import Board
 from src.settings import Settings
-from src.ui import assets, compare, explore, samples, shell, table
+from src.ui import api, assets, compare, explore, samples, shell, table
 
 Router = Callable[[Board, Settings], list[BaseRoute]]
 
@@ -42,6 +42,7 @@ ROUTERS: tuple[Router, ...] = (
     compare.routes,
     samples.routes,
     lambda board, settings: table.routes(board),
+    api.routes,
     lambda board, settings: assets.routes(),
 )
 
