@@ -10,8 +10,7 @@ from random import Random
 
 import pandas as pd
 
-from src.board import contamination
-from src.core import suites
+from src.core import contamination, suites
 from src.core.cells import TEXT
 from src.core.contents import settle
 from src.core.details import write_twin

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gradio as gr
 from markupsafe import Markup
 
-from src.board.contamination import Report, reports
 from src.board.model import Missing
 from src.board.past_runs import PastRun, past_runs
 from src.board.snapshot import Board
+from src.core.contamination import Report, reports
 from src.core.errors import BoardError
 from src.core.suites import Suite
 from src.ui.figures import number

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from src.board.contamination import PATH, reports
 from src.board.past_runs import past_runs
 from src.core import suites
+from src.core.contamination import PATH, reports
 from src.core.store import LocalStore
 
 
