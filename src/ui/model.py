@@ -154,7 +154,7 @@ def _scores(view: ModelView) -> Markup:
         h("p", {"class": "lb-quiet"}, _standing(view)),
         h(
             "div",
-            {"class": "lb-scroll", "role": "region", "aria-labelledby": "lb-scores", "tabindex": "0"},
+            {"class": "lb-scroll", "role": "region", "aria-label": "Table of scores", "tabindex": "0"},
             h(
                 "table",
                 {"class": "lb-scores"},

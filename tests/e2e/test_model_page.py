@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from src.core.store import LocalStore
 from src.settings import Settings
@@ -84,8 +84,7 @@ def test_the_command_is_copied(small: Served, page: Page) -> None:
 def test_subtasks_and_settings_come_from_the_result_file_when_opened(
     with_result: Served, page: Page, shoot: Callable[[Page, str], None]
 ) -> None:
-    dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    dialogs = dialogs_of(page)
     page.goto(with_result.url + "/model/acme/anvil-8b-chat")
     table = page.get_by_role("region", name="Subtasks")
     row = table.get_by_role("row", name="Boolean expressions")
@@ -128,8 +127,7 @@ def test_a_missing_model_offers_its_neighbours(small: Served, page: Page, shoot:
     "name", [HOSTILE, "a/<script>alert(1)</script>", "javascript:alert(1)/x", "x/\u202egnp.exe", "a/" + "b" * 3000]
 )
 def test_a_hostile_name_is_text(small: Served, page: Page, name: str) -> None:
-    dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    dialogs = dialogs_of(page)
     page.goto(small.url + "/model/" + quote(name))
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     page.wait_for_timeout(1500)
@@ -154,3 +152,15 @@ def test_the_board_works_below_a_path_of_a_proxy(serve: Serve, page: Page, tmp_p
         expect(page.get_by_text("keeps no result file of acme/anvil-8b-chat")).to_be_visible()  # an event's answer
         page.get_by_role("navigation", name="Pages").get_by_role("link", name="About").click()
         expect(page).to_have_url(url + "/about")
+
+
+def dialogs_of(page: Page) -> list[str]:
+    """What scripts that should not have run will have said."""
+    said: list[str] = []
+
+    def hear(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", hear)
+    return said
