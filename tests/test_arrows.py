@@ -81,7 +81,12 @@ def test_a_package_is_imported_only_where_it_belongs(module: str) -> None:
 def test_every_import_is_a_requirement_or_comes_with_python() -> None:
     """What src imports must be in requirements.txt, since a Space installs nothing else."""
     wanted = {line.split(">")[0].split("[")[0].split("=")[0].strip() for line in _lines("requirements.txt")}
-    named = {"re2": "google-re2", "huggingface_hub": "huggingface-hub", "yaml": "huggingface-hub", "PIL": "gradio"}
+    named = {
+        "re2": "google-re2",
+        "huggingface_hub": "huggingface-hub",
+        "yaml": "huggingface-hub",
+        "markdown_it": "markdown-it-py",
+    }
     with_others = {
         "numpy": "pandas",
         "pydantic": "gradio",
