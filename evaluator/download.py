@@ -114,11 +114,11 @@ def _bring_one(request: Request, call: Call) -> Path:
         _judge(source, request, call.limits)
         _fetch(source, request.weight_type, to, call)
     except NotFound as error:
-        raise Unready(Failure("not_found", str(error))) from error
+        raise Unready(Failure("not-found", str(error))) from error
     except Denied as error:
         raise Unready(Failure("gated", str(error))) from error
     except StoreError as error:
-        raise Unready(Failure("network", str(error))) from error
+        raise Unready(Failure("download-failed", str(error))) from error
     # what arrived is judged, not what was announced
     _judge(FolderModel(model, revision, to, source.about), request, call.limits)
     _clean(to)
@@ -153,7 +153,7 @@ def _fetch(source: HubModel, weight_type: str, to: Path, call: Call) -> None:
     free = shutil.disk_usage(to).free
     if free < needed * ROOM:
         raise Unready(
-            Failure("disk_full", f"`{source.model}` needs {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free.")
+            Failure("disk-full", f"`{source.model}` needs {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free.")
         )
     for name in names:
         if call.stop is not None and call.stop.is_set():
@@ -161,7 +161,9 @@ def _fetch(source: HubModel, weight_type: str, to: Path, call: Call) -> None:
         try:
             hf_hub_download(source.model, name, revision=source.revision, local_dir=to, token=call.token or False)
         except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
-            raise Unready(Failure("network", f"The download of {name} broke off: {type(error).__name__}.")) from error
+            raise Unready(
+                Failure("download-failed", f"The download of {name} broke off: {type(error).__name__}.")
+            ) from error
     shutil.rmtree(to / ".cache", ignore_errors=True)
 
 

@@ -130,9 +130,9 @@ def _publish(store: Store, run: Path, suite: Suite, proof: Mapping[str, Any], mo
         return Outcome(publish.publish(store, run, suite, proof, more), log=_log(run))
     except publish.BadRun as error:
         shutil.rmtree(run, ignore_errors=True)  # nothing in there is worth resuming from
-        return Outcome(failure=Failure("bad_scores", str(error)), log=_log(run))
+        return Outcome(failure=Failure("harness", str(error)), log=_log(run))
     except (StoreError, Conflict) as error:
-        return Outcome(failure=Failure("publish", str(error)), log=_log(run))
+        return Outcome(failure=Failure("publish-failed", str(error)), log=_log(run))
 
 
 def _log(run: Path) -> str:

@@ -237,12 +237,12 @@ def _classify(error: Exception, stage: str) -> Failure:
     trace = traceback.format_exc()
     said = f"{type(error).__name__}: {error}"
     if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "out of memory" in said:
-        return Failure("out_of_memory", said, trace)
+        return Failure("out-of-memory", said, trace)
     if isinstance(error, NotFinite):
-        return Failure("bad_scores", str(error), trace)
+        return Failure("not-finite", str(error), trace)
     if isinstance(error, LookupError) and "punkt" in said:
         return Failure("box", said, trace)
-    return Failure({"load": "bad_model", "start": "box"}.get(stage, "harness"), said, trace)
+    return Failure({"load": "load-failed", "start": "box"}.get(stage, "harness"), said, trace)
 
 
 def _teller(fd: int) -> Tell:

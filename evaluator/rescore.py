@@ -119,8 +119,10 @@ def _take_over(old: Mapping[str, Any], new: dict[str, Any], run: Path, recorded:
         samples_path(run, task).write_bytes(recorded(task))
         for block in BLOCKS:
             new[block][task] = old[block][task]
-    for group in old.get("groups") or {}:
-        new["group_subtasks"].setdefault(group, old["group_subtasks"].get(group, []))
+    for group, values in (old.get("groups") or {}).items():
+        if group not in new["groups"]:
+            new["groups"][group] = new["results"][group] = values
+            new["group_subtasks"][group] = old["group_subtasks"].get(group, [])
     for key in ("chat_template", "chat_template_sha", "fewshot_as_multiturn", "total_evaluation_time_seconds", "date"):
         new[key] = old.get(key)
     new["config"] = dict(old["config"]) | {"scorer": new["config"]["scorer"]}

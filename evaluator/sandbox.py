@@ -219,7 +219,7 @@ def _wait(child: subprocess.Popen[bytes], limits: Limits, stop: threading.Event 
                 return Failure("stopped", "The evaluation was stopped by the evaluator's owner.")
             if time.monotonic() > end:
                 hours = limits.seconds / 3600
-                return Failure("timeout", f"The evaluation did not end within {hours:.3g} hours and was stopped.")
+                return Failure("timed-out", f"The evaluation did not end within {hours:.3g} hours and was stopped.")
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
@@ -252,7 +252,7 @@ MEMORY = re.compile(r"^MemoryError|OutOfMemoryError|Cannot allocate memory", re.
 def _explain(code: int, run: Path) -> Failure:
     tail = (run / LOG).read_bytes()[-4000:].decode("utf-8", "replace")
     if code in (-signal.SIGKILL, 128 + signal.SIGKILL) or MEMORY.search(tail):
-        return Failure("out_of_memory", "The evaluation was killed, most likely because memory ran out.", tail)
+        return Failure("out-of-memory", "The evaluation was killed, most likely because memory ran out.", tail)
     if code == 0:
         return Failure("crashed", "The evaluation ended without a result.", tail)
     return Failure("crashed", f"The evaluation ended with exit code {code}.", tail)

@@ -122,11 +122,13 @@ REACH = "cycler.__init__.__globals__.os.popen('touch %s').read()" % CANARY  # no
 LOOPS = "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}"
 DEEP = "{% for a in messages %}" * 5 + "x" + "{% endfor %}" * 5
 
+PICKLE = pickle.dumps(_Fires())
+
 HOSTILE = (
     # code of its own
     Hostile("auto_map with its module", _both(_config(auto_map=AUTO), _write("evil.py", MODULE)), "code"),
-    Hostile("auto_map to another repository", _config(auto_map={"AutoModelForCausalLM": "evil/repo--m.Model"}), "auto_map"),
-    Hostile("auto_map in the tokenizer", _table("tokenizer_config.json", auto_map={"AutoTokenizer": ["e.T", None]}), "auto_map"),
+    Hostile("auto_map to another repository", _config(auto_map={"AutoConfig": "evil/repo--m.Config"}), "auto_map"),
+    Hostile("auto_map in the tokenizer", _table("tokenizer_config.json", auto_map=AUTO), "auto_map"),
     Hostile("auto_map in a nested table", _config(text_config={"auto_map": AUTO}), "auto_map"),
     Hostile("auto_map in a list", _config(layers=[{"auto_map": AUTO}]), "auto_map"),
     Hostile("a python file alone", _write("modeling_llama.py", MODULE), "code"),
@@ -139,16 +141,16 @@ HOSTILE = (
     # kernels by name
     Hostile("an attention kernel by name", _config(attn_implementation="evil/kernel"), "kernel"),
     Hostile("the private attention key", _config(_attn_implementation="evil/kernel"), "_attn_implementation"),
-    Hostile("the internal attention key", _config(_attn_implementation_internal="evil/kernel"), "_attn_implementation_internal"),
-    Hostile("the internal experts key", _config(_experts_implementation_internal="evil/k"), "_experts_implementation_internal"),
+    Hostile("the internal attention key", _config(_attn_implementation_internal="evil/k"), "_internal"),
+    Hostile("the internal experts key", _config(_experts_implementation_internal="evil/k"), "_internal"),
     Hostile("kernels for parts", _config(attn_implementation={"text": "evil/kernel"}), "kernel"),
     Hostile("a kernel table", _config(kernel_config={"RMSNorm": "evil/kernel:RMSNorm"}), "kernel_config"),
     Hostile("a private key that is harmless as text", _config(_name_or_path={"a": "evil/repo"}), "_name_or_path"),
     Hostile("a packing nobody knows", _config(quantization_config={"quant_method": "evil"}), "evil"),
     # pickles
-    Hostile("weights as a pickle", _both(_remove("model.safetensors"), _write("pytorch_model.bin", pickle.dumps(_Fires()))), "safetensors"),
-    Hostile("a pickle called safetensors", _write("model.safetensors", pickle.dumps(_Fires())), "header"),
-    Hostile("an index of pickles", _both(_index("pytorch_model.bin"), _write("pytorch_model.bin", pickle.dumps(_Fires()))), "no safetensors file"),
+    Hostile("weights as a pickle", _both(_remove("model.safetensors"), _write("model.bin", PICKLE)), "safetensors"),
+    Hostile("a pickle called safetensors", _write("model.safetensors", PICKLE), "header"),
+    Hostile("an index of pickles", _both(_index("a.bin"), _write("a.bin", PICKLE)), "no safetensors file"),
     # paths
     Hostile("an index that leaves the folder", _index("../../../../etc/passwd.safetensors"), "no safetensors file"),
     Hostile("an index to an absolute path", _index("/etc/shadow.safetensors"), "no safetensors file"),
@@ -165,7 +167,7 @@ HOSTILE = (
     Hostile("a template that counts", _template("{{ 'x' * 999999999 }}"), "counts to"),
     Hostile("a template of powers", _template("{{ 9 ** 9 ** 9 }}"), "powers"),
     Hostile("a template of two megabytes", _template("x" * 2**21), "long"),
-    Hostile("a template as deep as a well", _template("{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}"), "not readable as Jinja"),
+    Hostile("a template as deep as a well", _template("{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}"), "not readable"),
     Hostile("a template that includes", _write("chat_template.jinja", "{% include '/etc/passwd' %}"), "loads another"),
     Hostile("a template in a list", _template([{"name": "default", "template": "{{ x.__class__ }}"}]), "reaches for"),  # type: ignore[arg-type]
     # headers that lie
@@ -182,7 +184,7 @@ HOSTILE = (
     Hostile("a config of two megabytes", _config(padding="x" * 2**21), "at most"),
     Hostile("a config as deep as a well", _write("config.json", "[" * 200_000 + "]" * 200_000), "not readable as JSON"),
     Hostile("a config that is a list", _write("config.json", "[]"), "not a table"),
-    Hostile("numbers without end", _write("config.json", '{"vocab_size": ' + "9" * 100_000 + "}"), "not readable as JSON"),
+    Hostile("numbers without end", _write("config.json", '{"vocab_size": ' + "9" * 100_000 + "}"), "not readable"),
     Hostile("an embedding of terabytes", _config(vocab_size=2**23, hidden_size=2**16), "embeddings"),
     Hostile("a billion layers", _config(num_hidden_layers=10**9), "no more than"),
     Hostile("more layers than tensors", _config(num_hidden_layers=900), "layers"),

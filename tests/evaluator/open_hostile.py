@@ -10,7 +10,6 @@ from pathlib import Path
 
 from evaluator import sandbox
 
-
 LONGEST = 2.0  # seconds
 
 

@@ -92,7 +92,7 @@ def test_a_child_that_never_ends_is_killed_with_all_it_started(tmp_path: Path) -
     run = tmp_path / "run"
     failure = child(run, sandbox.Limits(seconds=2), do="outlive")
     assert failure is not None
-    assert failure.code == "timeout"
+    assert failure.code == "timed-out"
     assert_nothing_beats(run / "beat")
 
 
@@ -125,7 +125,7 @@ def test_a_child_dies_with_its_evaluator(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("do", "code"), [("eat", "out_of_memory"), ("fall", "crashed"), ("nothing", "crashed"), ("killed", "out_of_memory")]
+    ("do", "code"), [("eat", "out-of-memory"), ("fall", "crashed"), ("nothing", "crashed"), ("killed", "out-of-memory")]
 )
 def test_each_way_to_die_has_its_name(tmp_path: Path, do: str, code: str) -> None:
     limits = sandbox.Limits(seconds=60, memory_bytes=2**30)

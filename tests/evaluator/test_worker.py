@@ -1,0 +1,223 @@
+"""A box at a queue: what it claims, how every run ends, and that a request is given back when its owner stops it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluator.evaluation import Outcome, Settings
+from evaluator.job import NOBODYS_FAULT, Failure
+from evaluator.preflight import Box
+from evaluator.sandbox import REPOSITORY
+from evaluator.worker import Worker
+from src.core.errors import BadInput, Unknown
+from src.core.lifecycle import Status
+from src.core.queue import FAILURES, Queue
+from src.core.records import Request
+from src.core.store import LocalStore, Store
+from src.core.suites import load
+from tests.evaluator.conftest import SHA
+
+BOX = Box("box-1", memory_gb=24.0, gpus=())
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = datetime(2025, 2, 8, 10, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def queue(tmp_path: Path, clock: Clock) -> Queue:
+    return Queue(LocalStore(tmp_path / "board", clock))
+
+
+def a_request(model: str = "org/model", params: float = 1.0, **more: Any) -> Request:
+    suite = load()
+    fields = {"suite": suite.name, "suite_version": suite.version, "revision": SHA} | more
+    return Request(model=model, params=params, sender="alice", **fields)
+
+
+def worker(queue: Queue, workspace: Path, evaluate: Callable[..., Outcome]) -> Worker:
+    settings = Settings(workspace, backend="dummy", offline=True, wanted=("musr",))
+    return Worker(queue.store, [load()], BOX, settings, evaluate=evaluate, queue=queue)
+
+
+def test_a_request_is_claimed_evaluated_and_finished(queue: Queue, workspace: Path) -> None:
+    key = queue.submit(a_request()).key
+    seen: list[Any] = []
+
+    def evaluate(request: Request, *_: Any, proof: Any, **__: Any) -> Outcome:
+        seen.append((request.model, queue.snapshot()[key].status, proof["request"], proof["slot"]))
+        return Outcome("results/org/model/results_x.json")
+
+    assert worker(queue, workspace, evaluate).run(wait=None) == 1
+    assert seen == [("org/model", Status.RUNNING, key, 1)]
+    assert queue.snapshot()[key].status is Status.FINISHED
+    assert queue.results(key) == ("results/org/model/results_x.json",)
+
+
+def test_only_what_fits_the_box_and_its_suites_is_claimed(queue: Queue, workspace: Path) -> None:
+    queue.submit(a_request("org/large", params=70.0))
+    queue.submit(a_request("org/old-suite", suite="open-llm-v1", suite_version=1))
+    queue.submit(a_request("org/packed", params=30.0, precision="4bit"))
+    ran = []
+
+    def evaluate(request: Request, *_: Any, **__: Any) -> Outcome:
+        ran.append(request.model)
+        return Outcome("results/x.json")
+
+    assert worker(queue, workspace, evaluate).run(wait=None) == 1
+    assert ran == ["org/packed"]
+    assert {one.request.model for one in queue.snapshot().waiting} == {"org/large", "org/old-suite"}
+
+
+@pytest.mark.parametrize("code", sorted(set(FAILURES) - {"lost"} - NOBODYS_FAULT))
+def test_every_kind_of_failure_ends(queue: Queue, workspace: Path, clock: Clock, code: str) -> None:
+    """However often a request is tried again by itself, it is FAILED in the end, with a reason and a log."""
+    key = queue.submit(a_request()).key
+
+    def evaluate(*_: Any, **__: Any) -> Outcome:
+        return Outcome(failure=Failure(code, "it says why", "the trace"), log="the log")
+
+    tries = 0
+    while queue.snapshot()[key].status is Status.PENDING:
+        assert (tries := tries + 1) < 10
+        worker(queue, workspace, evaluate).run(most=1, wait=None)
+        clock.at += timedelta(hours=3)
+    standing = queue.snapshot()[key]
+    assert standing.status is Status.FAILED
+    assert standing.failure is not None
+    assert (standing.failure.code, standing.failure.message) == (code, "it says why")
+    assert standing.failure.advice
+    assert "the log" in standing.failure.log
+    assert "the trace" in standing.failure.log
+    # and somebody can let it wait again
+    assert queue.retry(key, "operator").status is Status.PENDING
+
+
+def test_a_bug_of_the_evaluator_is_a_failure_too(queue: Queue, workspace: Path) -> None:
+    key = queue.submit(a_request()).key
+
+    def evaluate(*_: Any, **__: Any) -> Outcome:
+        raise ZeroDivisionError("a bug")
+
+    worker(queue, workspace, evaluate).run(most=1, wait=None)
+    failure = queue.snapshot()[key].failure
+    assert failure is not None
+    assert "ZeroDivisionError" in failure.log
+
+
+def test_a_box_that_is_not_ready_claims_nothing(queue: Queue, tmp_path: Path) -> None:
+    key = queue.submit(a_request()).key
+    with pytest.raises(BadInput, match="TAUR-Lab/MuSR"):
+        worker(queue, tmp_path / "empty", lambda *_, **__: Outcome()).run(wait=None)
+    standing = queue.snapshot()[key]
+    assert (standing.status, standing.attempts) == (Status.PENDING, 0)
+
+
+def test_a_box_that_breaks_gives_back_and_stops_claiming(queue: Queue, workspace: Path) -> None:
+    keys = [queue.submit(a_request(f"org/model-{i}")).key for i in range(3)]
+    box = worker(queue, workspace, lambda *_, **__: Outcome(failure=Failure("box", "no GPU any more")))
+    assert box.run(wait=None) == 1
+    assert [queue.snapshot()[key].status for key in keys] == [Status.PENDING] * 3
+    assert sum(queue.snapshot()[key].attempts for key in keys) == 0
+
+
+def test_a_lease_is_renewed_with_progress_while_work_goes_on(tmp_path: Path, workspace: Path) -> None:
+    queue = Queue(LocalStore(tmp_path / "board"), lease=timedelta(seconds=2))
+    key = queue.submit(a_request()).key
+
+    def evaluate(*_: Any, notice: Any, stop: threading.Event, **__: Any) -> Outcome:
+        notice("checkpoint", {"tasks": ["a", "b"]})
+        assert not stop.wait(4.0)
+        return Outcome("results/x.json")
+
+    progress = []
+    box = worker(queue, workspace, evaluate)
+    thread = threading.Thread(target=box.run, kwargs={"wait": None})
+    thread.start()
+    while thread.is_alive():
+        standing = queue.snapshot()[key]
+        assert standing.status is not Status.PENDING or not progress
+        progress.append(dict(standing.progress))
+        time.sleep(0.2)
+    assert {"doing": "checkpoint", "tasks_done": 2} in progress
+    assert queue.snapshot()[key].status is Status.FINISHED
+
+
+def test_a_run_whose_lease_was_lost_is_abandoned(tmp_path: Path, workspace: Path) -> None:
+    class Away(LocalStore):
+        """A store that cannot be written for a while."""
+
+        away = False
+
+        def append(self, files: Any, message: str = "") -> str:
+            if self.away:
+                raise Unknown("no answer")
+            return super().append(files, message)
+
+    store = Away(tmp_path / "board")
+    mine, theirs = (Queue(each, lease=timedelta(seconds=1)) for each in (store, LocalStore(tmp_path / "board")))
+    key = mine.submit(a_request()).key
+    published = []
+
+    def evaluate(*_: Any, stop: threading.Event, **__: Any) -> Outcome:
+        store.away = True
+        time.sleep(1.2)
+        other = theirs.claim("box-2")
+        assert other is not None
+        store.away = False
+        assert stop.wait(40)
+        theirs.finish(other, ["results/theirs.json"])
+        return Outcome(failure=Failure("stopped", "abandoned"))
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr("evaluator.worker.Lease.RETRY", timedelta(seconds=0.2))
+    try:
+        worker(mine, workspace, evaluate).run(most=1, wait=None)
+    finally:
+        patch.undo()
+    assert published == []
+    assert theirs.results(key) == ("results/theirs.json",)
+
+
+def test_ctrl_c_gives_the_request_back(tmp_path: Path, workspace: Path) -> None:
+    store: Store = LocalStore(tmp_path / "board")
+    queue = Queue(store)
+    key = queue.submit(a_request(params=0.001)).key
+    flags = ["--store", str(tmp_path / "board"), "--workspace", str(workspace), "--backend", "dummy", "--offline"]
+    command = [sys.executable, "-m", "evaluator", "run", *flags]
+    box = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert box.stdout is not None
+    said = ""
+    for line in box.stdout:
+        said += line
+        if " done" in line:  # it is in the middle of the suite
+            assert queue.snapshot()[key].status is Status.RUNNING
+            os.kill(box.pid, signal.SIGINT)
+            break
+    said += box.stdout.read()
+    assert box.wait(timeout=60) == 0, said
+    standing = queue.snapshot()[key]
+    assert (standing.status, standing.attempts, standing.failure) == (Status.PENDING, 0, None), said
+    assert "goes back into the queue" in said
+    # the next one goes on where this one was
+    assert [path.name for path in (workspace / "runs").glob("*/tasks/*.json")]
