@@ -35,11 +35,9 @@ def freshness(board: Board, now: datetime) -> Freshness:
             return Freshness("none", "nothing to show", None, problem, None, "stale")
         return Freshness("none", "fetching …", None, f"Fetching {name} for the first time.", None)
     if state.source == "sample":
-        notice = "Sample data: these models and scores are made up. "
-        notice += (
-            f"{_sentence(problem)} It is tried again by itself." if problem else "The real board is being fetched."
-        )
-        return Freshness("sample", "sample data", None, notice + " To see it alone:", command, "sample")
+        real = f"{_sentence(problem)} It is tried again by itself." if problem else f"{name} is being fetched."
+        notice = f"Sample data: these models and scores are made up. {real} To see the real board only:"
+        return Freshness("sample", "sample data", None, notice, command, "sample")
     age = (now - state.as_of).total_seconds()
     label = f"synced {ago(age)}"
     if state.source == "copy" and not problem:

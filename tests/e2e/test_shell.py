@@ -38,6 +38,7 @@ def test_every_page_says_where_it_is_and_keeps_saying_it(small: Served, page: Pa
         expect(page.get_by_role("tab", name="Subtasks")).to_be_visible()  # Gradio has started
     assert page.title() == title
     assert page.locator("link[rel=icon]").count() == 1
+    assert page.evaluate("document.compatMode") == "CSS1Compat"  # a doctype, read as one
 
 
 def test_pages_are_real_addresses_and_back_and_forward_work(small: Served, page: Page) -> None:
