@@ -135,6 +135,17 @@ class Repo:
         return self.commits[oid]
 
 
+@dataclass
+class Spaces:
+    """How Spaces stand: `stages` are told one after the other, the last one for ever; a test may change everything."""
+
+    secrets: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    stages: list[str] = field(default_factory=lambda: ["BUILDING", "APP_STARTING", "RUNNING"])
+    error: str | None = None
+    answers: bool = True
+
+
 class Hub:
     """All repositories, in memory and, with `root`, on disk. `quota`: commits an hour and repository."""
 
@@ -151,6 +162,7 @@ class Hub:
         self.faults, self.clock, self.quota = faults or Faults(), clock, quota
         self.readers, self.hang = readers, hang  # tokens that may only read; seconds until a hanging call ends
         self.repos: dict[tuple[str, str], Repo] = {}
+        self.spaces = Spaces()
         self.calls: Counter[str] = Counter()
         self.refused: Counter[int] = Counter()
         self._objects: dict[str, bytes] = {}

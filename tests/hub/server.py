@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.hub.desk import Desk
 from tests.hub.reading import add_reading
 from tests.hub.repos import Hub, Refused
+from tests.hub.spaces import add_spaces
 from tests.hub.writing import add_writing
 
 
@@ -19,6 +20,7 @@ def build_app(hub: Hub, patient: bool = True) -> FastAPI:
     """The application. `patient`: a hanging call sleeps; else it raises `Hung`."""
     app = FastAPI()
     desk = Desk(hub, patient)
+    add_spaces(app, desk)
     add_reading(app, desk)
     add_writing(app, desk)
 
