@@ -244,6 +244,12 @@ def items_of(suite: suites.Suite, wanted: Sequence[str] = (), limit: int | None 
     }
 
 
+def weigh(items: Mapping[str, int]) -> dict[str, float]:
+    """How much work each task is, against the others: tokens read, and ten for each token written."""
+    known = {task: WORK[task] for task in items if task in WORK}
+    return {task: (work["document"] + 10 * work.get("answer", 0.0)) * items[task] for task, work in known.items()}
+
+
 def read_config(model: str, revision: str = "main") -> dict[str, Any]:
     """A model's config.json: of a folder, a file, or the Hub (that one file only). Raises BadInput if there is none."""
     path = Path(model)

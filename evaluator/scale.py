@@ -1,196 +1,182 @@
-"""Many requests, many machines: each share of a suite is a Ray task that holds its GPUs; shares join to one result.
+"""`python -m evaluator run --ray [ADDRESS]`: the queue's claims become Ray tasks that hold the GPUs they need.
 
-    shares = split("request-1", tasks, parts=4, gpus=1)
-    for share, result in run(shares, evaluate, address="auto"):   # `evaluate(share)` runs where the GPUs are
-        ...
-    whole = join(tasks, results)
-
-Ray schedules: a share waits until its GPUs are free, several requests' shares fill a box or a cluster together, and a
-share whose worker is killed is run again. What the worker had stored of it is read, not computed (see `evaluator.engine`).
+A claim stays with this process, which renews its lease; the work goes wherever Ray finds the GPUs. A large suite may be
+split: every part runs its tasks with a run folder of its own, and what the parts checkpointed is put into one folder,
+from which the harness makes the one result it would have made alone.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import argparse
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from evaluator.engine.units import group
-from src.core.errors import BoardError
+from evaluator import evaluation, plan, preflight, sandbox
+from evaluator.evaluation import Outcome, Settings
+from evaluator.job import CHECKPOINTS, MODEL, Failure, plan_job
+from evaluator.preflight import Box
+from evaluator.shares import Capacity, Share, ShareLost, capacity, gpus_for, run, split
+from evaluator.worker import Worker
+from src.core.errors import BadInput
+from src.core.records import Request
+from src.core.store import Store, open_store
+from src.core.suites import Suite
 
-TIMES_REDONE = 3  # a share that kills its worker this often is given up
-BY_TASK = (  # the parts of an lm-eval result that have an entry for each task
-    "results", "configs", "versions", "n-shot", "n-samples", "higher_is_better", "samples", "task_hashes", "group_subtasks",
-)  # fmt: skip
-OF_THE_RUN = {"date", "total_evaluation_time_seconds", "start_time", "end_time"}  # differ between workers of one run
-
-
-class ShareLost(BoardError):
-    """A share's worker died again and again, or its code failed."""
-
-
-class CannotJoin(BoardError):
-    """Shares that do not make up one result."""
+log = logging.getLogger(__name__)
+GPU_BYTES = 80 * 10**9  # of one GPU, where this process sees none itself
+Files = dict[str, bytes]  # path in a run folder → content
 
 
-@dataclass(frozen=True)
-class Share:
-    """Some tasks of one request's suite, and the GPUs they need at once (0: none)."""
+def run_on_ray(args: argparse.Namespace, settings: Settings, suites: Sequence[Suite]) -> int:
+    """Claim as many requests at once as the cluster has GPUs (else CPUs) and evaluate each as Ray tasks."""
+    address = args.ray or None
+    cluster = capacity(None if address == "local" else address)
+    box = _box(args.box, cluster)
+    far = Far(args.store, settings, address, parts=getattr(args, "split", None) or 1, with_gpus=cluster.gpus > 0)
+    slots = max(1, int(cluster.gpus or cluster.nodes))
+    workers = [Worker(open_store(args.store), suites, box, settings, evaluate=far) for _ in range(slots)]
+    ended: list[int] = []
 
-    request: str
-    tasks: tuple[str, ...]
-    gpus: float = 0
-    cpus: float = 1
+    def work(worker: Worker) -> None:
+        ended.append(worker.run(args.most, wait=None if args.drain else 60.0))
 
-
-@dataclass(frozen=True)
-class Capacity:
-    """What a Ray cluster has in all."""
-
-    cpus: float
-    gpus: float
-    nodes: int
-
-
-def split(
-    request: str,
-    tasks: Sequence[str],
-    parts: int,
-    gpus: float = 0,
-    cpus: float = 1,
-    weights: Mapping[str, float] | None = None,
-) -> list[Share]:
-    """Deal tasks out into at most `parts` shares of like weight (tokens, say; 1 each where unknown).
-
-    Tasks about the same documents stay together, as they are planned together and draw on one random sequence.
-    """
-    weigh = weights or {}
-    units = [(sum(weigh.get(task, 1.0) for task in members), members) for members in group(tasks).values()]
-    piles: list[tuple[float, list[str]]] = [(0.0, []) for _ in range(max(1, min(parts, len(units))))]
-    for weight, members in sorted(units, key=lambda unit: (-unit[0], unit[1])):
-        least = min(range(len(piles)), key=lambda i: (piles[i][0], i))
-        piles[least] = (piles[least][0] + weight, piles[least][1] + members)
-    order = {task: place for place, task in enumerate(tasks)}
-    return [Share(request, tuple(sorted(pile, key=order.__getitem__)), gpus, cpus) for _, pile in piles if pile]
-
-
-def run(
-    shares: Iterable[Share],
-    evaluate: Callable[[Share], Any],
-    address: str | None = None,
-    times_redone: int = TIMES_REDONE,
-) -> Iterator[tuple[Share, Any]]:
-    """Run every share as a Ray task; yields (share, what `evaluate` returned) as they end.
-
-    `address` is a cluster's ("auto": the one this machine belongs to); None starts Ray on this machine alone. A worker
-    that dies (killed, out of memory, its node gone) has its share run again up to `times_redone` times; an exception
-    that `evaluate` raises is final. Raises ShareLost with the cause, after the other shares have ended.
-    """
-    ray = _connect(address)
-    under_way = {}
-    for share in shares:
-        task = ray.remote(evaluate).options(
-            num_gpus=share.gpus, num_cpus=share.cpus, max_retries=times_redone, retry_exceptions=False, name=_name(share)
-        )
-        under_way[task.remote(share)] = share
-    lost: list[tuple[Share, Exception]] = []
-    while under_way:
-        (done,), _ = ray.wait(list(under_way), num_returns=1)
-        share = under_way.pop(done)
-        try:
-            yield share, ray.get(done)
-        except ray.exceptions.RayError as error:
-            lost.append((share, error))
-    if lost:
-        share, error = lost[0]
-        raise ShareLost(
-            f"{len(lost)} of the shares of {share.request} could not be finished; the first, {_name(share)}: "
-            f"{str(error).strip().splitlines()[-1]}"
-        ) from error
-
-
-def join(tasks: Sequence[str], results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """lm-eval results of disjoint tasks as the one result that a single process would have made of `tasks`.
-
-    Raises CannotJoin if a task is missing or was run twice, or if the shares ran with different settings.
-    """
-    found = [task for result in results for task in result["results"]]
-    if sorted(found) != sorted(tasks):
-        raise CannotJoin(
-            f"The shares hold {len(found)} tasks of which {len(set(found) & set(tasks))} of the {len(tasks)} wanted: "
-            "run the missing ones, and each only once."
-        )
-    whole: dict[str, Any] = {}
-    for key in dict.fromkeys(key for result in results for key in result):
-        parts = [result[key] for result in results if key in result]
-        if key in BY_TASK:
-            merged = {task: value for part in parts for task, value in part.items()}
-            whole[key] = {task: merged[task] for task in tasks if task in merged}
-        elif key == "config":
-            whole[key] = _join_config(parts)
-        elif key in OF_THE_RUN:
-            whole[key] = min(parts)
-        elif any(part != parts[0] for part in parts):
-            raise CannotJoin(f"The shares were run differently: {key} is {parts[0]!r} in one and not in another.")
-        else:
-            whole[key] = parts[0]
-    return whole
-
-
-def capacity(address: str | None = None) -> Capacity:
-    """CPUs, GPUs and machines of the cluster at `address`."""
-    ray = _connect(address)
-    resources = ray.cluster_resources()
-    return Capacity(resources.get("CPU", 0), resources.get("GPU", 0), sum(node["Alive"] for node in ray.nodes()))
-
-
-def gpus_for(bytes_needed: int, bytes_of_one: int) -> int:
-    """GPUs that a model must be spread over to fit (with `parallelize=True`), one at least."""
-    return max(1, math.ceil(bytes_needed / (0.9 * bytes_of_one)))
-
-
-def _join_config(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One run's configuration: equal in all shares, but for how many documents each verified."""
-    whole = dict(configs[0])
-    engines = [dict(config.get("engine") or {}) for config in configs]
-    checks = [engine.pop("verification", None) for engine in engines]
-    for config, engine in zip(configs, engines, strict=True):
-        rest = {key: value for key, value in config.items() if key != "engine"}
-        if rest != {key: value for key, value in whole.items() if key != "engine"}:
-            raise CannotJoin("The shares were run with different model arguments or seeds: run them again alike.")
-        for key in set(engine) | set(engines[0]):
-            values = [one.get(key) for one in engines if one.get(key) is not None]
-            if any(value != values[0] for value in values):
-                raise CannotJoin(f"The shares were run by different engines: {key} is {values[0]!r} in one and not in another.")
-            engines[0][key] = values[0] if values else None
-    if any(engines):
-        whole["engine"] = {**engines[0], "verification": _join_checks([check for check in checks if check])}
-    return whole
-
-
-def _join_checks(checks: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    if not checks:
-        return None
-    differences = [check["largest_difference"] for check in checks if check["largest_difference"] is not None]
-    counts = ("documents", "requests", "greedy_changed", "texts_changed")
-    return {count: sum(check[count] for check in checks) for count in counts} | {
-        "largest_difference": max(differences, default=None)
-    }
-
-
-def _connect(address: str | None) -> Any:
+    threads = [threading.Thread(target=work, args=(worker,)) for worker in workers]
+    for thread in threads:
+        thread.start()
     try:
-        import ray
-    except ImportError as error:
-        raise BoardError(
-            "Running on several machines or GPUs needs Ray: pip install -r evaluator/requirements-ray.txt"
-        ) from error
-    if not ray.is_initialized():
-        ray.init(address=address, log_to_driver=False, include_dashboard=False, configure_logging=False)
-    return ray
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        for worker in workers:
+            worker.stop.set()
+        for thread in threads:
+            thread.join()
+    print(f"{sum(ended)} request(s) ended", flush=True)
+    return 0
 
 
-def _name(share: Share) -> str:
-    more = f" and {len(share.tasks) - 1} more" if len(share.tasks) > 1 else ""
-    return f"{share.request}: {share.tasks[0]}{more}"
+@dataclass(frozen=True)
+class Far:
+    """`evaluation.evaluate`, elsewhere: to be given to a Worker."""
+
+    store: str  # as `open_store` takes it; every machine must reach it
+    settings: Settings
+    address: str | None = None
+    parts: int = 1
+    with_gpus: bool = False
+
+    def __call__(self, request: Request, suite: Suite, here: Store, settings: Settings, **more: Any) -> Outcome:
+        """Evaluate and publish on the cluster; a part whose worker is killed is run again."""
+        gpus = self._gpus(request)
+        if gpus > 1:
+            settings = replace(settings, backend_args={"parallelize": True} | settings.backend_args)
+        try:
+            files: Files = {}
+            if self.parts > 1:
+                shares = split_job(request, suite, settings, self.parts, gpus)
+                for _, (found, failure) in run(shares, _Part(request, suite, settings), self.address):
+                    if failure is not None:
+                        return Outcome(failure=failure)
+                    files |= found
+            whole = Share(request.model, tuple(_tasks(suite, settings)), 0 if files else gpus)
+            finish = _Finish(self.store, request, suite, settings, files, dict(more.get("proof") or {}))
+            ((_, outcome),) = run([whole], finish, self.address)
+            return outcome  # type: ignore[no-any-return]
+        except ShareLost as error:
+            return Outcome(failure=Failure("box", str(error)))
+
+    def _gpus(self, request: Request) -> int:
+        if not self.with_gpus:
+            return 0
+        return gpus_for(int(preflight.needed_gb(request.params or 1.0, request.precision) * 1e9), GPU_BYTES)
+
+
+def split_job(request: Request, suite: Suite, settings: Settings, parts: int, gpus: float = 0) -> list[Share]:
+    """A request's tasks in `parts` shares of like work."""
+    weights = plan.weigh(plan.items_of(suite))
+    return split(request.model, _tasks(suite, settings), parts, gpus=gpus, weights=weights)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Runs a share's tasks to their checkpoints, on whatever machine Ray calls it."""
+
+    request: Request
+    suite: Suite
+    settings: Settings
+
+    def __call__(self, share: Share) -> tuple[Files, Failure | None]:
+        settings = replace(self.settings, wanted=share.tasks)
+        try:
+            punkt = evaluation.ready(self.suite, settings)
+            folder, failure = prepare(self.request, self.suite, settings)
+        except BadInput as error:
+            return {}, Failure("box", str(error))
+        failure = failure or sandbox.run_child(folder, settings.benchmarks, settings.limits, nltk_data=punkt)
+        return {} if failure else checkpoints(folder), failure
+
+
+@dataclass(frozen=True)
+class _Finish:
+    """Evaluates and publishes a request whose tasks are checkpointed in `files` (or none are: then it runs them)."""
+
+    store: str
+    request: Request
+    suite: Suite
+    settings: Settings
+    files: Files
+    proof: dict[str, Any]
+
+    def __call__(self, share: Share) -> Outcome:
+        if self.files:
+            folder, failure = prepare(self.request, self.suite, self.settings)
+            if failure is not None:
+                return Outcome(failure=failure)
+            for name, content in self.files.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(content)
+        return evaluation.evaluate(self.request, self.suite, open_store(self.store), self.settings, proof=self.proof)
+
+
+def prepare(request: Request, suite: Suite, settings: Settings) -> tuple[Path, Failure | None]:
+    """The run folder of a job with its weights at hand and its description written, as `evaluation.evaluate` has it."""
+    from evaluator import download
+
+    try:
+        request, weights = evaluation._weights(request, settings, None, None)
+    except download.Unready as unready:
+        return Path(), unready.failure
+    job = plan_job(
+        request, suite, weights.folder, settings.wanted,
+        adapter=str(weights.adapter) if weights.adapter else None,
+        delta=str(weights.delta) if weights.delta else None,
+        backend=settings.backend, backend_args=settings.backend_args, limit=settings.limit, device=settings.device,
+        batch_size=settings.batch_size,
+    )  # fmt: skip
+    folder = settings.workspace / "runs" / job.fingerprint()
+    folder.mkdir(parents=True, exist_ok=True)
+    job.write(folder / "job.json")
+    return folder, None
+
+
+def checkpoints(folder: Path) -> Files:
+    """What a run has checkpointed: its tasks' metrics and samples, and what the model said of itself."""
+    paths = [folder / MODEL, *(folder / CHECKPOINTS).iterdir()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths if path.is_file()}
+
+
+def _tasks(suite: Suite, settings: Settings) -> tuple[str, ...]:
+    from evaluator.job import benchmarks_of
+
+    return tuple(task for _, tasks in benchmarks_of(suite, settings.wanted) for task in tasks)
+
+
+def _box(name: str | None, cluster: Capacity) -> Box:
+    here = preflight.describe_box(name)
+    if not cluster.gpus:
+        return here
+    return Box(here.name, cluster.gpus * GPU_BYTES / 1e9, tuple("GPU" for _ in range(int(cluster.gpus))))

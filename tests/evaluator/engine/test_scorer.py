@@ -1,0 +1,170 @@
+"""Log-likelihoods over the trie, against plain forwards of whole sequences."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from evaluator.engine.scorer import Scorer
+from evaluator.engine.selfcheck import choose
+from evaluator.engine.tree import Limits, Query, Trie
+from tests.evaluator.engine.zoo import FAMILIES, VOCABULARY, build
+
+pytestmark = pytest.mark.torch
+CPU = torch.device("cpu")
+
+# one of each kind; `python -m tests.bench.engine` goes through all families
+PACKED = ["llama", "gpt2", "mistral", "gemma2", "cohere2", "gpt_oss", "llama4_text", "deepseek_v3", "qwen2_moe", "opt"]
+IN_ROWS = ["bloom", "falcon", "gpt_neo", "mamba2", "falcon_h1", "qwen3_next", "lfm2", "granitemoehybrid"]
+AS_STOCK = ["mamba", "jamba", "recurrent_gemma", "rwkv"]
+
+
+def make_queries(seed: int = 0, questions: int = 6, prompt: int = 40) -> list[Query]:
+    rng = random.Random(seed)
+    start = [rng.randrange(5, VOCABULARY) for _ in range(prompt)]
+    queries = []
+    for _ in range(questions):
+        question = start + [rng.randrange(5, VOCABULARY) for _ in range(rng.randrange(5, 25))]
+        for _ in range(4):
+            answer = [rng.randrange(5, VOCABULARY) for _ in range(rng.randrange(1, 6))]
+            tokens = np.array(question + answer, dtype=np.int32)
+            queries.append(Query(tokens[:-1], tokens[-len(answer) :]))
+    return queries
+
+
+@torch.no_grad()
+def score_plainly(model: Any, queries: Sequence[Query]) -> list[tuple[float, bool]]:
+    found = []
+    for query in queries:
+        logits = model(torch.from_numpy(query.tokens)[None].long()).logits[0, -len(query.targets) :]
+        chances = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
+        targets = torch.from_numpy(query.targets).long()
+        value = chances.gather(1, targets[:, None]).sum()
+        found.append((float(value), bool((chances.argmax(-1) == targets).all())))
+    return found
+
+
+def largest_difference(found: Sequence[Any], expected: Sequence[tuple[float, bool]]) -> float:
+    assert [answer[1] for answer in found] == [answer[1] for answer in expected]
+    return max(abs(a[0] - b[0]) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("family", PACKED)
+def test_packed_scores_are_those_of_whole_sequences(family: str) -> None:
+    model, queries = build(family), make_queries()
+    assert choose(model, CPU).shape == "packed"
+    scorer = Scorer(model, Limits(64, 128))
+    assert largest_difference(scorer.score(queries), score_plainly(model, queries)) < 2e-5
+    assert scorer.work.tokens == Trie([query.tokens for query in queries]).nodes
+
+
+@pytest.mark.parametrize("family", IN_ROWS)
+def test_where_packing_is_wrong_rows_are_chosen_and_right(family: str) -> None:
+    model, queries = build(family), make_queries()
+    assert choose(model, CPU).shape == "rows"
+    found = Scorer(model, Limits(64, 128), "rows").score(queries)
+    assert largest_difference(found, score_plainly(model, queries)) < 2e-5
+
+
+@pytest.mark.parametrize("family", AS_STOCK)
+def test_where_a_past_cannot_be_gone_on_from_stock_is_chosen(family: str) -> None:
+    choice = choose(build(family), CPU)
+    assert choice.shape == "stock"
+    assert choice.why
+
+
+@pytest.mark.parametrize("family", ["jamba", "mamba", "recurrent_gemma"])
+def test_rounding_to_16_bits_does_not_hide_a_wrong_way(family: str) -> None:
+    assert choose(build(family, torch.bfloat16), CPU).shape == "stock"
+
+
+def test_a_mask_that_forgets_the_window_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    from evaluator.engine import masks
+
+    def forgetful(rule: Any, place: torch.Tensor, until: torch.Tensor) -> Any:
+        return lambda batch, head, query, key: (key <= query) & (query < until[key])
+
+    monkeypatch.setattr(masks, "packed_rule", forgetful)
+    choice = choose(build("mistral"), CPU)
+    assert choice.shape == "rows"
+    assert "packed differed from stock" in choice.why
+
+
+def test_the_head_sees_scored_positions_alone() -> None:
+    model, queries = build("llama"), make_queries()
+    widths: list[int] = []
+    model.lm_head.register_forward_hook(lambda _, arguments, __: widths.append(arguments[0].shape[1]))
+    scorer = Scorer(model, Limits(64, 128))
+    scorer.score(queries)
+    scored = {(query.tokens[: k + 1].tobytes()) for query in queries for k in places(query)}
+    assert sum(widths) <= len(scored) + scorer.work.forwards  # a forward that scores nothing computes one position
+    assert sum(widths) < scorer.work.tokens
+
+
+def places(query: Query) -> range:
+    return range(len(query.tokens) - len(query.targets), len(query.tokens))
+
+
+def test_out_of_memory_halves_the_pack_and_goes_on() -> None:
+    model, queries = build("llama"), make_queries()
+    expected = score_plainly(model, queries)
+    run_out_of_memory_at(model, tokens=31)
+    scorer = Scorer(model, Limits(200, 200))
+    assert largest_difference(scorer.score(queries), expected) < 2e-5
+    assert scorer.work.halvings > 0
+    assert scorer.limits.pack <= 50
+
+
+def run_out_of_memory_at(model: Any, tokens: int) -> None:
+    def check(_: Any, arguments: tuple[Any, ...]) -> None:
+        if arguments[0].numel() >= tokens:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    model.model.embed_tokens.register_forward_pre_hook(check)
+
+
+def test_memory_that_one_token_exceeds_is_an_error() -> None:
+    model = build("llama")
+    run_out_of_memory_at(model, tokens=1)
+    with pytest.raises(torch.OutOfMemoryError):
+        Scorer(model, Limits(8, 8)).score(make_queries(questions=1))
+
+
+def test_a_resumed_run_computes_bit_for_bit_what_an_uninterrupted_one_does() -> None:
+    model, queries = build("llama"), make_queries(questions=12)
+    limits = Limits(48, 96)
+    whole = Scorer(model, limits).score(queries)
+    saved: list[tuple[int, Any]] = []
+
+    class Killed(Exception):
+        pass
+
+    def until_killed(answers: list[tuple[int, Any]]) -> None:
+        saved.extend(answers)
+        if len(saved) > len(queries) // 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        Scorer(model, limits).score(queries, finished=until_killed)
+    known = dict(saved)
+    again = Scorer(model, limits)
+    rest = again.score(queries, known=[i in known for i in range(len(queries))])
+    assert [known.get(i, answer) for i, answer in enumerate(rest)] == whole
+    assert again.work.tokens < Trie([query.tokens for query in queries]).nodes
+
+
+def test_nothing_missing_forwards_nothing() -> None:
+    model, queries = build("llama"), make_queries()
+    scorer = Scorer(model, Limits(64, 128))
+    assert scorer.score(queries, known=[True] * len(queries)) == [None] * len(queries)
+    assert scorer.work.forwards == 0
+
+
+def test_every_family_says_what_is_peculiar_about_it() -> None:
+    assert len(FAMILIES) >= 20
+    assert all(peculiarity for peculiarity, _ in FAMILIES.values())
