@@ -74,6 +74,25 @@
     later(Math.min(wait * 1.6, 120000));
   }, wait);
 
+  // --- models chosen for comparison: the table and the model pages choose, the top bar counts
+  const CHOSEN = "lb.compare";
+  const chosenModels = () => {
+    try { return JSON.parse(localStorage.getItem(CHOSEN) ?? "[]"); } catch { return []; }
+  };
+  const count = () => {
+    const ids = chosenModels();
+    const link = document.querySelector('.lb-nav a[data-page="compare"]');
+    if (link) link.textContent = ids.length ? `Compare (${ids.length})` : "Compare";
+    for (const button of document.querySelectorAll("[data-choose]")) {
+      const pressed = ids.includes(button.dataset.choose);
+      button.setAttribute("aria-pressed", String(pressed));
+      button.textContent = pressed ? "Chosen to compare" : "Add to compare";
+    }
+  };
+  addEventListener("storage", count);
+  addEventListener("lb:compare", count);
+  addEventListener("pageshow", count); // also when the browser brings the page back as it was
+
   addEventListener("DOMContentLoaded", () => {
     revision = document.getElementById("lb-fresh")?.dataset.revision ?? null;
     paint();
@@ -91,6 +110,13 @@
       document.getElementById("lb-content").focus();
     });
     document.addEventListener("click", (event) => {
+      const choose = event.target.closest?.("[data-choose]");
+      if (choose) {
+        const ids = new Set(chosenModels());
+        if (!ids.delete(choose.dataset.choose)) ids.add(choose.dataset.choose);
+        try { localStorage.setItem(CHOSEN, JSON.stringify([...ids])); } catch { /* private window */ }
+        count();
+      }
       const copy = event.target.closest?.("[data-copy]");
       if (!copy) return;
       navigator.clipboard?.writeText(copy.dataset.copy);

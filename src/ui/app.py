@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stdout
 from typing import Any
 
 import gradio as gr
@@ -43,7 +45,8 @@ def launch(demo: gr.Blocks, board: Board, settings: Settings, **options: Any) ->
 
     `options` are those of Gradio's own `launch`.
     """
-    _, url, _ = demo.launch(**{**launch_options(board, settings), **options})
+    with redirect_stdout(io.StringIO()):  # Gradio greets at length, even where it is asked to be quiet
+        _, url, _ = demo.launch(**{**launch_options(board, settings), **options})
     return url
 
 

@@ -99,6 +99,7 @@ def _identity(view: ModelView) -> Markup:
             "p",
             {"class": "lb-links"},
             view.command and h("button", {"class": "lb-button", "data-copy": view.command}, "Copy command to run it"),
+            h("button", {"class": "lb-button", "data-choose": view.run.id, "aria-pressed": "false"}, "Add to compare"),
             [h("a", {"href": link.url, "rel": "noopener", "target": "_blank"}, link.title) for link in view.links],
         ),
     )
@@ -184,7 +185,7 @@ def _line(line: Line, with_base: bool) -> Markup:
         h("td", {"class": "lb-num lb-raw", "title": line.raw}, number(line.raw, 3)),
         h("td", {"class": "lb-strip"}, strip(line)),
         h("td", {"class": "lb-num"}, place and join(f"{place.rank:,}", h("small", {}, f"of {place.of:,}"))),
-        with_base and h("td", {"class": "lb-num", "title": line.base}, number(line.base, line.digits)),
+        with_base and h("td", {"class": "lb-num lb-base", "title": line.base}, number(line.base, line.digits)),
         with_base and h("td", {"class": "lb-num lb-gain"}, signed(line.gain, line.digits)),
     )
 

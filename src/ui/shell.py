@@ -140,7 +140,7 @@ def footer(settings: Settings) -> Markup:
 
 def _nav(page: Page, current: Page | None) -> Markup:
     href = "./" + page.route.strip("/")
-    return h("a", {"href": href, "aria-current": "page" if page is current else None}, page.nav)
+    return h("a", {"href": href, "data-page": page.name, "aria-current": "page" if page is current else None}, page.nav)
 
 
 def _suites(board: Board, visit: Visit) -> Markup:

@@ -81,6 +81,17 @@ def test_the_command_is_copied(small: Served, page: Page) -> None:
     assert "--apply_chat_template" in copied
 
 
+def test_a_model_can_be_chosen_for_comparison_and_the_bar_counts_it(small: Served, page: Page) -> None:
+    bar = page.get_by_role("navigation", name="Pages")
+    for n, name in enumerate(("acme/anvil-8b-chat", "acme/anvil-70b"), 1):
+        page.goto(f"{small.url}/model/{name}")
+        page.get_by_role("button", name="Add to compare").click()
+        expect(page.get_by_role("button", name="Chosen to compare")).to_have_attribute("aria-pressed", "true")
+        expect(bar.get_by_role("link", name=f"Compare ({n})")).to_be_visible()
+    page.get_by_role("button", name="Chosen to compare").click()
+    expect(bar.get_by_role("link", name="Compare (1)")).to_be_visible()
+
+
 def test_subtasks_and_settings_come_from_the_result_file_when_opened(
     with_result: Served, page: Page, shoot: Callable[[Page, str], None]
 ) -> None:
