@@ -11,11 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluator import preflight, sandbox, terminal
+from evaluator import preflight, sandbox, subset, terminal
 from evaluator.evaluation import Settings, evaluate, ready
 from evaluator.worker import Worker
 from src.core import suites
 from src.core.errors import BadInput, BoardError
+from src.core.importing import contents_path, published
 from src.core.model_checks import BYTES_PER_NUMBER, Limits
 from src.core.queue import Queue, QueueState, Standing
 from src.core.records import Request
@@ -56,6 +57,10 @@ def parser() -> argparse.ArgumentParser:
     once.add_argument("--revision", default="main")
     once.add_argument("--precision", default="bfloat16", choices=list(BYTES_PER_NUMBER))
     once.add_argument("--chat-template", action="store_true", help="use the model's chat template, few-shot as turns")
+    once.add_argument(
+        "--subset", nargs="?", type=int, const=subset.SIZE, metavar="N",
+        help="ask N questions a benchmark (100) and estimate the scores; shown apart from measured ones",
+    )  # fmt: skip
     _store(once)
     _how(once)
     once.set_defaults(run=_once)
@@ -69,6 +74,11 @@ def parser() -> argparse.ArgumentParser:
     retry.add_argument("which", nargs="+", help="keys of requests, models (org/name), or `all`")
     _store(retry)
     retry.set_defaults(run=_retry)
+
+    calibrate = commands.add_parser("calibrate", help="learn from stored answers what narrows estimates; needs no GPU")
+    _store(calibrate)
+    calibrate.add_argument("--suite", default=suites.DEFAULT, metavar="NAME")
+    calibrate.set_defaults(run=_calibrate)
 
     rescore = commands.add_parser("rescore", help="grade stored answers anew with the harness at hand; needs no GPU")
     rescore.add_argument("models", nargs="+", help="org/name")
@@ -113,6 +123,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
         backend_args=backend_args,
         wanted=tuple(part for part in args.tasks.split(",") if part),
         limit=args.limit,
+        subset=getattr(args, "subset", None),
         device=args.device,
         batch_size=args.batch_size,
         offline=args.offline,
@@ -174,7 +185,9 @@ def _once(args: argparse.Namespace) -> int:
     if outcome.failure is not None:
         print(outcome.log, file=sys.stderr)
         raise BadInput(f"{outcome.failure.code}: {outcome.failure.message}")
-    print(f"{outcome.result}\npython app.py explain {args.store}/{outcome.result}", flush=True)
+    print(outcome.result)
+    if not settings.subset:
+        print(f"python app.py explain {args.store}/{outcome.result}", flush=True)
     return 0
 
 
@@ -234,6 +247,16 @@ def _failed(state: QueueState, which: str) -> list[str]:
     if not found and which != "all":
         raise BadInput(f"No failed request is called {which}; `status` lists them.")
     return found
+
+
+def _calibrate(args: argparse.Namespace) -> int:
+    store, suite = open_store(args.store), suites.load(args.suite)
+    _, frame = published(store, contents_path(suite.name))
+    if frame is None:
+        raise BadInput(f"{args.store} has no table of {suite.title}, so nobody knows whose answers to read.")
+    for path in subset.calibrate(store, suite, frame["model"]):
+        print(path)
+    return 0
 
 
 def _rescore(args: argparse.Namespace) -> int:

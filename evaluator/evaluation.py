@@ -6,13 +6,15 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evaluator import benchmarks, download, publish, sandbox
+from evaluator import benchmarks, download, publish, sandbox, subset
 from evaluator.energy import KG_PER_KWH, Meter
 from evaluator.job import LOG, NO_WEIGHTS, Failure, benchmarks_of, plan_job
 from evaluator.preflight import check_box
+from src.core import estimates
 from src.core.errors import BadInput, Conflict, StoreError
 from src.core.model_checks import Limits
 from src.core.records import Request
@@ -32,6 +34,7 @@ class Settings:
     backend_args: dict[str, Any] = field(default_factory=dict)
     wanted: tuple[str, ...] = ()  # benchmarks or tasks; empty: the whole suite
     limit: int | None = None
+    subset: int | None = None  # questions a benchmark: then what comes out is an estimate, kept apart from results
     device: str | None = None
     batch_size: int = 8
     offline: bool = False
@@ -92,6 +95,7 @@ def evaluate(
         delta=str(weights.delta) if weights.delta else None,
         backend=settings.backend, backend_args=settings.backend_args, limit=settings.limit, device=settings.device,
         batch_size=settings.batch_size,
+        items=subset.choose(suite, settings.wanted, settings.subset) if settings.subset else None,
     )  # fmt: skip
     run = settings.workspace / "runs" / job.fingerprint()
     run.mkdir(parents=True, exist_ok=True)
@@ -107,7 +111,10 @@ def evaluate(
     if failure is not None:
         return Outcome(failure=failure, log=log)
     notice("publish", {})
-    outcome = _publish(store, run, suite, proof or {}, {"energy": asdict(meter.energy())})
+    if settings.subset:
+        outcome = _estimate(store, run, suite)
+    else:
+        outcome = _publish(store, run, suite, proof or {}, {"energy": asdict(meter.energy())})
     if outcome.result and not settings.keep:
         download.forget((weights.folder, weights.adapter, weights.delta))
         shutil.rmtree(run, ignore_errors=True)
@@ -132,6 +139,15 @@ def _publish(store: Store, run: Path, suite: Suite, proof: Mapping[str, Any], mo
         shutil.rmtree(run, ignore_errors=True)  # nothing in there is worth resuming from
         return Outcome(failure=Failure("harness", str(error)), log=_log(run))
     except (StoreError, Conflict) as error:
+        return Outcome(failure=Failure("publish-failed", str(error)), log=_log(run))
+
+
+def _estimate(store: Store, run: Path, suite: Suite) -> Outcome:
+    try:
+        return Outcome(estimates.keep(store, subset.estimated(run, suite, store, datetime.now(UTC))), log=_log(run))
+    except BadInput as error:
+        return Outcome(failure=Failure("harness", str(error)), log=_log(run))
+    except StoreError as error:
         return Outcome(failure=Failure("publish-failed", str(error)), log=_log(run))
 
 

@@ -138,6 +138,7 @@ def _run_unit(job: Job, run: Path, unit: Unit, model: Any, tell: Tell) -> None:
         lm=model,
         task_dict=loaded,
         limit=job.limit,
+        samples={task: job.items[task] for task in unit.tasks} if job.items else None,
         bootstrap_iters=BOOTSTRAP,
         apply_chat_template=job.chat_template and job.backend != RECORDED,
         fewshot_as_multiturn=job.chat_template,

@@ -43,6 +43,7 @@ class Job:
     delta: str | None = None  # folder of delta weights that are added to `weights`
     chat_template: bool = False
     limit: int | None = None  # items of each task; None: all
+    items: dict[str, list[int]] | None = None  # task → document ids to ask, for an estimate; None: all
     device: str | None = None
     batch_size: int = 8
 

@@ -58,6 +58,11 @@ def write_twin(lines: Iterable[Mapping[str, Any]], metrics: Sequence[str], to: I
     return rows + len(group)
 
 
+def item_score(line: Mapping[str, Any], metrics: Sequence[str]) -> float | None:
+    """The mean of the benchmark's metrics for one sample line, 0..1; of instruction-level lists their mean."""
+    return _number([_number(line.get(metric)) for metric in metrics])
+
+
 def _row(line: Mapping[str, Any], metrics: Sequence[str], gated: bool) -> dict[str, Any]:
     found = {name: _number(value) for name, value in line.items() if name not in NOT_METRICS}
     doc = line.get("doc") or {}
@@ -67,7 +72,7 @@ def _row(line: Mapping[str, Any], metrics: Sequence[str], gated: bool) -> dict[s
         "doc_id": int(line["doc_id"]),
         "doc_hash": line.get("doc_hash"),
         "question_hash": hashlib.sha256(question.encode()).hexdigest()[:16] if question else None,
-        "score": _number([found.get(metric) for metric in metrics]),
+        "score": item_score(line, metrics),
         "metrics": json.dumps(found),
     }
     if gated:
