@@ -27,6 +27,7 @@ class Settings:
     poll: float = 60.0  # seconds
     name: str = "Open LLM Leaderboard"
     embed: str = "https://huggingface.co https://*.hf.space"
+    user: str | None = None  # the one person of a board on this machine; None: people sign in, or only read
 
 
 class Option(NamedTuple):
@@ -62,6 +63,7 @@ OPTIONS = (
     Option("cache", Path, "DIR", "where the last copy of a Hub board is kept (default: ~/.cache/open-llm-leaderboard)"),
     Option("poll", seconds, "SECONDS", "how often to ask the store for news (default: 60)"),
     Option("name", str, "TEXT", "what the page calls itself (default: Open LLM Leaderboard)"),
+    Option("user", str, "NAME", "submit and vote as NAME without signing in; on this machine only"),
     Option("embed", str, "ORIGINS", "who may show this board in a frame (default: the Hub and its Spaces)"),
 )
 
@@ -79,7 +81,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def read(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings behind flags and environment. Raises BadInput for a value that makes no sense."""
-    chosen: dict[str, Any] = {}
+    chosen: dict[str, Any] = {"host": "0.0.0.0"} if environ.get("SPACE_ID") else {}  # a Space's door is outside
     for option in OPTIONS:
         places = {
             f"--{option.name.replace('_', '-')}": getattr(args, option.name, None),

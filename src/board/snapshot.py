@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +37,11 @@ class Snapshot:
     as_of: datetime  # UTC: when these rows were last known to be the store's
     problem: str | None = None  # why they are no newer, in a sentence
     store: str = ""  # what a person calls the store these rows come from
+
+    @cached_property
+    def models(self) -> int:
+        """How many models there are; one may have several rows."""
+        return int(self.frame["model"].nunique())
 
 
 @dataclass(frozen=True)

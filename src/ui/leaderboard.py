@@ -31,7 +31,7 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
 
 def sentence(snapshot: Snapshot) -> str:
     """What the board holds: "4,576 models on six benchmarks, each run the same way."."""
-    rows, names = len(snapshot.frame), snapshot.frame["model"].nunique()
+    rows, names = len(snapshot.frame), snapshot.models
     benchmarks = len(snapshot.suite.benchmarks)
     runs = f" in {rows:,} runs" if rows != names else ""
     return f"{names:,} open models{runs} on {NUMBERS.get(benchmarks, benchmarks)} benchmarks, each run the same way."
