@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 
 from src.board.snapshot import Board
 from src.settings import ROOT, Settings
-from src.ui import about, api, compare, explore, leaderboard, model, shell
+from src.ui import about, api, compare, explore, leaderboard, model, people, queue, shell, submit
 from src.ui.document import Documents
 from src.ui.page import Page
 from src.ui.routes import routes
@@ -21,6 +21,8 @@ PAGES: tuple[Page, ...] = (
     model.PAGE,
     explore.PAGE,
     compare.PAGE,
+    queue.PAGE,
+    submit.PAGE,
     about.PAGE,
 )
 """Every page, in the order of the top bar. A new one is its file and its line here; the first is the board's front."""
@@ -29,13 +31,17 @@ AT_ONCE = 16  # events of one kind that run side by side; Gradio's own default i
 
 
 def build_app(board: Board, settings: Settings) -> gr.Blocks:
-    """All pages as one Gradio app, not launched."""
+    """All pages as one Gradio app, not launched. Raises BadInput for settings that contradict one another."""
+    people.check(settings)
     with gr.Blocks(title=settings.name, analytics_enabled=False, fill_width=True) as demo:
         api.add_tools(board)
     for page in PAGES:
         if page.build:
             with demo.route(page.nav or page.name, f"/{page.name}", show_in_navbar=False):
                 page.build(demo, board, settings)
+    if people.has_oauth():
+        with demo.route("Sign in", "/sign-in", show_in_navbar=False):
+            gr.LoginButton()  # what makes Gradio answer /login/huggingface and keep a session
     demo.queue(default_concurrency_limit=AT_ONCE)
     return demo
 

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from src.board.freshness import freshness
 from src.board.snapshot import Board
 from src.settings import Settings
-from src.ui import api, assets, compare, explore, samples, shell, table
+from src.ui import api, assets, compare, explore, queue, samples, shell, submit, table
 
 Router = Callable[[Board, Settings], list[BaseRoute]]
 
@@ -41,6 +41,8 @@ ROUTERS: tuple[Router, ...] = (
     explore.routes,
     compare.routes,
     samples.routes,
+    queue.routes,
+    submit.routes,
     lambda board, settings: table.routes(board),
     api.routes,
     lambda board, settings: assets.routes(),
