@@ -44,7 +44,9 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
     name = visit.params["model"]
     found = model_view(snapshot, name, visit.query.get("precision"), visit.query.get("revision"))
     if isinstance(found, Missing):
-        return View(name, _missing(found, snapshot), status=404)
+        return View(
+            name, join(_missing(found, snapshot), past.estimates_alone(board, snapshot.suite, name)), status=404
+        )
     description = f"{found.run.model} on {snapshot.suite.title}: average {number(found.run.average, 2)}."
     return View(found.run.model, _page(found, settings), samples.head(), description)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import gradio as gr
 from markupsafe import Markup
 
@@ -10,6 +12,7 @@ from src.board.past_runs import PastRun, past_runs
 from src.board.snapshot import Board
 from src.core.contamination import Report, reports
 from src.core.errors import BoardError
+from src.core.estimates import Estimate, Guess, estimates
 from src.core.suites import Suite
 from src.ui.figures import number
 from src.ui.html import h
@@ -26,10 +29,11 @@ def history(demo: gr.Blocks, board: Board, tab: gr.Tab, here: gr.Textbox) -> Non
             return ""
         try:
             runs = past_runs(board.shown, snapshot.suite, found.run.model)
+            guessed = estimates(board.shown, found.run.model, snapshot.suite.name)
             reported = reports(board.shown, found.run.model)
         except BoardError as error:
             return str(h("p", {"class": "lb-problem", "role": "alert"}, str(error)))
-        return str(h("div", {}, _runs(runs, snapshot.suite), _reports(reported)))
+        return str(h("div", {}, _runs(runs, snapshot.suite), estimated(guessed, snapshot.suite), _reports(reported)))
 
     tab.select(fill, here, box, js=HERE, show_progress="hidden")
 
@@ -80,6 +84,64 @@ GRADED = (
 def _score(run: PastRun, key: str) -> str:
     value = run.scored.average if key == "average" else run.scored.benchmarks[key].score
     return number(value, 2) or "not run"
+
+
+def estimates_alone(board: Board, suite: Suite, model: str) -> Markup | None:
+    """The estimates of a model that has no row; nothing where the store has none, or cannot be asked now."""
+    try:
+        return estimated(estimates(board.shown, model, suite.name), suite)
+    except BoardError:
+        return None
+
+
+def estimated(found: Sequence[Estimate], suite: Suite) -> Markup | None:
+    """Estimates from a few questions, apart from everything that was measured; nothing where there are none."""
+    if not found:
+        return None
+    keys = [("average", "Average"), *((each.key, each.title) for each in suite.benchmarks)]
+    head = [h("th", {"scope": "col"}, title) for title in ("When", "Precision", "Revision")]
+    head += [h("th", {"scope": "col", "class": "lb-num"}, title) for _, title in keys]
+    rows = [
+        h(
+            "tr",
+            {},
+            h("th", {"scope": "row"}, f"{each.date:%Y-%m-%d}"),
+            h("td", {}, each.precision or "unknown"),
+            h("td", {}, h("code", {}, each.revision[:7]) if each.revision else "unknown"),
+            [
+                h("td", {"class": "lb-num"}, _guess(each.average if k == "average" else each.benchmarks.get(k)))
+                for k, _ in keys
+            ],
+        )
+        for each in found
+    ]
+    asked = max((guess.asked for each in found for guess in each.benchmarks.values()), default=0)
+    return h(
+        "section",
+        {"aria-labelledby": "lb-estimated", "class": "lb-estimated"},
+        h("h2", {"id": "lb-estimated"}, "Estimated, not measured"),
+        h(
+            "p",
+            {"class": "lb-quiet"},
+            f"Estimated from {asked} questions a benchmark, with 95 % intervals. Never ranked among measured scores.",
+        ),
+        h(
+            "div",
+            {"class": "lb-scroll", "role": "region", "aria-labelledby": "lb-estimated", "tabindex": "0"},
+            h("table", {"class": "lb-subtasks"}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
+        ),
+    )
+
+
+def _guess(guess: Guess | None) -> Markup | str:
+    if guess is None:
+        return "not asked"
+    half = (guess.high - guess.low) / 2
+    return h(
+        "span",
+        {"title": f"{number(guess.low, 1)} to {number(guess.high, 1)}"},
+        f"≈ {number(guess.value, 1)} ± {number(half, 1)}",
+    )
 
 
 def _reports(found: tuple[Report, ...]) -> Markup:
