@@ -56,6 +56,7 @@ class Story:
     until: int = 0  # the end of its lease, renewals included
     spoken: Event | None = None  # its last claim or renewal: its body says box and progress
     slots: int = 0  # valid claims ever: the next one takes `slots + 1`
+    freed: int = 0  # when its last holder let go: an older claim that lands later is void
     attempts: int = 0  # valid claims since the submission or the last retry, without those given back
     failures: tuple[Event, ...] = ()  # since the submission or the last retry
     done: Event | None = None
@@ -82,7 +83,7 @@ class Story:
         return self.failures[-1].until if self.failures and not self.holder else 0
 
     def may_be_taken(self, now: int) -> bool:
-        return self.status(now) is Status.PENDING and now >= self.again_at()
+        return self.status(now) is Status.PENDING and now >= max(self.again_at(), self.freed)
 
 
 def tell(events: Sequence[Event], start: Story | None = None) -> Story:
@@ -120,22 +121,23 @@ def _then(story: Story, event: Event) -> Story:
         case "done" if mine and story.holder is not None:
             return replace(story, holder=None, done=event, began=story.holder.at)
         case "fail" if mine:
-            return replace(story, holder=None, failures=(*story.failures, event))
+            return replace(story, holder=None, freed=event.at, failures=(*story.failures, event))
         case "back" if mine:
-            return replace(story, holder=None, attempts=story.attempts - 1)
+            return replace(story, holder=None, freed=event.at, attempts=story.attempts - 1)
         case "cancel":
             if story.status(event.at) is Status.PENDING:
                 return replace(story, cancelled=event, holder=None)
         case "retry":
             if story.status(event.at) is Status.FAILED:
-                return replace(story, holder=None, failures=(), attempts=0, retried=event)
+                return replace(story, holder=None, freed=event.at, failures=(), attempts=0, retried=event)
     return story
 
 
 def order_is_plain(events: Sequence[Event]) -> bool:
     """Whether only one order of these events is possible, so that nobody needs to ask for it."""
     kinds = [event.kind for event in events]
-    return kinds.count("claim") <= 1 and kinds.count("request") <= 1 and not {"cancel", "retry"} & {*kinds}
+    ends = sum(kinds.count(kind) for kind in ("done", "fail", "back"))
+    return max(kinds.count("claim"), kinds.count("request"), ends) <= 1 and not {"cancel", "retry"} & {*kinds}
 
 
 def plain_order(events: Sequence[Event]) -> list[Event]:
