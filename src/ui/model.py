@@ -14,7 +14,7 @@ from src.board.model import Line, Missing, ModelView, Peers, Run, model_view
 from src.board.snapshot import Board, Snapshot
 from src.core.errors import NotFound
 from src.settings import Settings
-from src.ui import past, run_sections, samples
+from src.ui import past, run_sections, samples, standing
 from src.ui.figures import number, signed, strip
 from src.ui.html import h, join
 from src.ui.page import Page, View, Visit
@@ -32,6 +32,7 @@ class Section(NamedTuple):
 SECTIONS: tuple[Section, ...] = (
     Section("subtasks", "Subtasks", run_sections.subtasks),
     Section("samples", "Samples", samples.tab),
+    Section("place", "Place", standing.tab),
     Section("history", "History", past.history),
     Section("settings", "Settings of the run", run_sections.settings),
 )
