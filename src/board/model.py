@@ -281,7 +281,9 @@ def _run(row: pd.Series) -> Run:
 
 def _links(snapshot: Snapshot, facts: Mapping[str, Any]) -> list[Link]:
     model, owner = quote(facts["model"]), snapshot.store.removeprefix("hub:")
-    links = []
+    links: list[Link] = []
+    if snapshot.source == "sample":  # made up: the Hub has never heard of it
+        return links
     if facts["available"] is not False:
         links.append(Link("Model on the Hub", f"{HUB}/{model}"))
         if facts["revision"]:
