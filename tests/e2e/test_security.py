@@ -101,10 +101,13 @@ def test_a_hostile_name_has_a_page_like_any_other(hostile: Served, watched: Page
 def test_hostile_results_samples_and_settings_stay_texts_in_every_tab(hostile: Served, watched: Page) -> None:
     look(watched, f"{hostile.url}/model/{MODEL}", settle=2000)
     tabs = watched.locator("#lb-sections [role=tab]")
+    shown = 0
     for at in range(tabs.count()):
         tabs.nth(at).click()
         watched.wait_for_timeout(1200)
         nothing_ran(watched, f"tab {at}")
+        shown += "fired(" in (watched.locator("#lb-sections").text_content() or "")
+    assert shown >= 2  # samples and settings, as texts
     for item in watched.locator("[data-samples] summary, [data-samples] a").all()[:4]:
         if item.is_visible():
             item.click()
