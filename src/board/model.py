@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Literal
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from src.board.snapshot import Snapshot
+from src.core.statistics.relative import Gain, gain_over_base
 from src.core.suites import Benchmark, Suite
 
 HUB = "https://huggingface.co"
@@ -46,6 +47,7 @@ class Line:
     raw: float | None  # 0..1
     base: float | None  # the base model's score
     place: Place | None
+    gained: Gain | None = None  # over the base, with its interval; from counts, as if each answered other questions
 
     @property
     def gain(self) -> float | None:
@@ -100,7 +102,9 @@ class ModelView:
     rank: tuple[int, int] | None  # place by average on the whole board
     runs: tuple[Run, ...]  # all of this model's rows, newest first, this one included
     base: Run | None  # the base model's row, if the board has one
-    made_from_it: tuple[Run, ...]  # best first
+    ancestors: tuple[Run | str, ...]  # what the base was made from, and so on; names of those the board has no row of
+    made_from_it: tuple[Run, ...]  # the best few
+    made_from_it_count: int
     links: tuple[Link, ...]
     command: str
 
@@ -137,7 +141,9 @@ def model_view(
         rank=_rank(frame["average"], row["average"]),
         runs=tuple(_run(each) for _, each in _newest_first(own).iterrows()),
         base=None if base is None else _run(base),
+        ancestors=tuple(_ancestors(frame, base)),
         made_from_it=tuple(_made_from(frame, str(row["model"]))),
+        made_from_it_count=frame.loc[frame["base_model"] == row["model"], "model"].nunique(),
         links=tuple(_links(snapshot, facts)),
         command=reproduce(snapshot.suite, facts),
     )
@@ -229,10 +235,16 @@ def _lines(suite: Suite, row: pd.Series, base: pd.Series | None, among: pd.DataF
             _known(row.get(f"{key}.raw")),
             None if base is None else _known(base[path]),
             _place(among[path], score, bounds, higher),
+            None if base is None else _gained(row, base, path, f"{key}.se"),
         )
 
     lines = [] if suite.aggregation == "none" else [line("average", "average", "Average", AVERAGE, None)]
     return lines + [line(each.key, f"{each.key}.score", each.title, each.help, each) for each in suite.benchmarks]
+
+
+def _gained(row: pd.Series, base: pd.Series, score: str, error: str) -> Gain | None:
+    told = [_known(each.get(column)) for each in (row, base) for column in (score, error)]
+    return None if None in told else gain_over_base(*told)
 
 
 AVERAGE = "Plain mean of the benchmarks’ scores; none while one of them is missing."
@@ -266,6 +278,19 @@ def _newest_first(own: pd.DataFrame) -> pd.DataFrame:
 def _made_from(frame: pd.DataFrame, model: str, most: int = 5) -> list[Run]:
     made = frame[frame["base_model"] == model].sort_values("average", ascending=False, na_position="last")
     return [_run(row) for _, row in made.drop_duplicates("model").head(most).iterrows()]
+
+
+def _ancestors(frame: pd.DataFrame, base: pd.Series | None, most: int = 8) -> Iterator[Run | str]:
+    """Above the base: its base, and so on, until the board knows no further."""
+    seen: set[str] = set()
+    while base is not None and len(seen) < most:
+        facts = _facts(base)
+        above = facts["base_model"]
+        seen.add(facts["model"])
+        if not above or above in seen:  # some cards name each other
+            return
+        base = _base(frame, facts)
+        yield above if base is None else _run(base)
 
 
 def _run(row: pd.Series) -> Run:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,8 +18,10 @@ from starlette.routing import BaseRoute, Route
 from src.board.charts import CHARTS, COSTS, GROUPS, TITLES, Ask, Chart
 from src.board.export import to_csv
 from src.board.payload import encode
+from src.board.per_frame import per_frame
 from src.board.query import Query, run
 from src.board.snapshot import Board, Snapshot
+from src.core import suites
 from src.core.errors import NotFound
 from src.settings import Settings
 from src.ui import assets
@@ -117,25 +118,12 @@ def _chart(snapshot: Snapshot, params: Mapping[str, str]) -> Chart:
         cost=_one(params.get("x"), COSTS),
         group=_one(params.get("group"), GROUPS),
     )
-    return _drawn(_Rows(snapshot), Query.parse(params), _key(params), ask)
+    return _drawn(snapshot.frame, snapshot.suite.name, Query.parse(params), _key(params), ask)
 
 
-class _Rows:
-    """A snapshot's rows as the key of a cache: the same frame is the same rows, since snapshots never change."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.frame, self.suite = snapshot.frame, snapshot.suite
-
-    def __hash__(self) -> int:
-        return id(self.frame)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Rows) and other.frame is self.frame
-
-
-@lru_cache(maxsize=64)
-def _drawn(rows: _Rows, query: Query, key: str, ask: Ask) -> Chart:
-    return CHARTS[key](rows.frame.iloc[run(rows.frame, query).rows], rows.suite, ask)
+@per_frame(64)
+def _drawn(frame: pd.DataFrame, suite: str, query: Query, key: str, ask: Ask) -> Chart:
+    return CHARTS[key](frame.iloc[run(frame, query).rows], suites.load(suite), ask)
 
 
 def _scores(snapshot: Snapshot) -> dict[str, str]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 import gradio as gr
+import pandas as pd
 from markupsafe import Markup
 
+from src.board.audit import Finding, audit, by_row
 from src.board.columns import TYPES
 from src.board.model import Line, Missing, ModelView, Peers, Run, model_view
+from src.board.per_frame import per_frame
 from src.board.snapshot import Board, Snapshot
+from src.core import suites
 from src.core.errors import NotFound
 from src.settings import Settings
 from src.ui import past, run_sections, samples, standing
@@ -49,7 +53,7 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
             name, join(_missing(found, snapshot), past.estimates_alone(board, snapshot.suite, name)), status=404
         )
     description = f"{found.run.model} on {snapshot.suite.title}: average {number(found.run.average, 2)}."
-    return View(found.run.model, _page(found, settings), samples.head(), description)
+    return View(found.run.model, _page(found, _touched(snapshot).get(found.run.id, ())), samples.head(), description)
 
 
 def build(demo: gr.Blocks, board: Board, settings: Settings) -> None:
@@ -59,6 +63,16 @@ def build(demo: gr.Blocks, board: Board, settings: Settings) -> None:
         for section in SECTIONS:
             with gr.Tab(section.title, id=section.key) as tab:
                 section.build(demo, board, tab, here)
+
+
+def _touched(snapshot: Snapshot) -> Mapping[str, tuple[Finding, ...]]:
+    """What the audit found, by row."""
+    return _audited(snapshot.frame, snapshot.suite.name)
+
+
+@per_frame(4)
+def _audited(frame: pd.DataFrame, suite: str) -> Mapping[str, tuple[Finding, ...]]:
+    return by_row(audit(frame, suites.load(suite)))
 
 
 def _snapshot(board: Board, query: Mapping[str, str]) -> Snapshot:
@@ -74,17 +88,17 @@ def address(run: Run, suite: str | None = None) -> str:
     return f"model/{quote(run.model)}" + (f"?{urlencode(query)}" if query else "")
 
 
-def _page(view: ModelView, settings: Settings) -> Markup:
+def _page(view: ModelView, findings: Sequence[Finding]) -> Markup:
     return h(
         "article",
         {"class": "lb-wide lb-model", "aria-labelledby": "lb-title"},
-        _identity(view),
+        _identity(view, findings),
         h("div", {"class": "lb-model-scores"}, _scores(view)),
         h("div", {"class": "lb-model-beside"}, _runs(view), _lineage(view), _reproduce(view)),
     )
 
 
-def _identity(view: ModelView) -> Markup:
+def _identity(view: ModelView, findings: Sequence[Finding]) -> Markup:
     organisation, slash, name = view.run.model.rpartition("/")
     return h(
         "header",
@@ -98,6 +112,10 @@ def _identity(view: ModelView) -> Markup:
         ),
         h("ul", {"class": "lb-facts"}, [h("li", {"title": title}, text) for title, text in _facts(view)]),
         h("p", {"class": "lb-flags"}, _flags(view)) if _flags(view) else None,
+        [
+            h("p", {"class": "lb-finding"}, h("strong", {}, "Audit: "), each.message, " ", each.todo)
+            for each in findings
+        ],
         h(
             "p",
             {"class": "lb-links"},
@@ -189,8 +207,25 @@ def _line(line: Line, with_base: bool) -> Markup:
         h("td", {"class": "lb-strip"}, strip(line)),
         h("td", {"class": "lb-num"}, place and join(f"{place.rank:,}", h("small", {}, f"of {place.of:,}"))),
         with_base and h("td", {"class": "lb-num lb-base", "title": line.base}, number(line.base, line.digits)),
-        with_base and h("td", {"class": "lb-num lb-gain"}, signed(line.gain, line.digits)),
+        with_base
+        and h("td", {"class": "lb-num lb-gain", "title": _kept(line)}, signed(line.gain, line.digits), _gained(line)),
     )
+
+
+def _gained(line: Line) -> Markup | None:
+    if line.gained is None:
+        return None
+    low, high = line.gained.interval.low, line.gained.interval.high
+    return h("small", {}, f"{signed(low, 1)} to {signed(high, 1)}")
+
+
+def _kept(line: Line) -> str | None:
+    """How much of the base's score is left, in words."""
+    if line.gained is None or line.gained.retention is None:
+        return None
+    told = f"{line.gained.retention:.0%} of the base’s score"
+    between = line.gained.retention_interval
+    return told if between is None else f"{told} ({between.low:.0%} to {between.high:.0%})"
 
 
 def _interval(line: Line) -> str | None:
@@ -245,13 +280,18 @@ def _lineage(view: ModelView) -> Markup | None:
     named = view.facts["base_model"]
     parts = []
     if view.base is not None:
-        parts.append(join(h("h3", {}, "Made from"), h("ul", {"class": "lb-runs"}, _relative(view.base))))
+        above = [
+            _relative(each) if isinstance(each, Run) else h("li", {}, h("span", {}, each)) for each in view.ancestors
+        ]
+        parts.append(join(h("h3", {}, "Made from"), h("ul", {"class": "lb-runs"}, _relative(view.base), above)))
     elif named:
         link = h("a", {"href": f"https://huggingface.co/{quote(named)}", "rel": "noopener"}, named)
         parts.append(join(h("h3", {}, "Made from"), h("p", {}, link, ", which is not on the board.")))
     if view.made_from_it:
         made = [_relative(run) for run in view.made_from_it]
-        parts.append(join(h("h3", {}, "Made from it"), h("ul", {"class": "lb-runs"}, made)))
+        more = view.made_from_it_count - len(made)
+        rest = h("p", {"class": "lb-quiet"}, f"and {more:,} more") if more > 0 else None
+        parts.append(join(h("h3", {}, "Made from it"), h("ul", {"class": "lb-runs"}, made), rest))
     return h("section", {}, h("h2", {}, "Relatives"), parts) if parts else None
 
 
