@@ -90,9 +90,13 @@ def run(
     that `evaluate` raises is final. Raises ShareLost with the cause, after the other shares have ended.
     """
     ray = _connect(address)
+
+    def work(share: Share) -> Any:  # Ray takes functions, `evaluate` may be any callable
+        return evaluate(share)
+
     under_way = {}
     for share in shares:
-        task = ray.remote(evaluate).options(
+        task = ray.remote(work).options(
             num_gpus=share.gpus,
             num_cpus=share.cpus,
             max_retries=times_redone,
