@@ -131,7 +131,8 @@ class Board:
             self.sync,
             "interval",
             seconds=self.poll,
-            next_run_time=None if self._local else datetime.now(UTC),
+            # None would mean: paused, for ever
+            next_run_time=datetime.now(UTC) + timedelta(seconds=self.poll if self._local else 0),
             max_instances=1,
             coalesce=True,
         )
