@@ -37,7 +37,7 @@ RECORDS = ("results", "requests")
 class Contents:
     """What a store's rows were built from, and the rows."""
 
-    heads: Mapping[str, Rev]  # dataset → the revision its files were listed at
+    heads: Mapping[str, Rev | None]  # dataset that was looked at → its revision; None: there was none
     files: tuple[Entry, ...]
     frames: Mapping[str, pd.DataFrame]  # suite → rows; a suite whose files did not change keeps its very frame
     tables: Mapping[str, str] = field(default_factory=dict)  # folder of `contents/` → the suite its table is of
@@ -47,7 +47,7 @@ class Contents:
     @property
     def revision(self) -> str:
         """One word for all the heads."""
-        return "+".join(self.heads[dataset] for dataset in sorted(self.heads))
+        return "+".join(rev for _, rev in sorted(self.heads.items()) if rev)
 
 
 class Copy:
@@ -118,11 +118,12 @@ def read_contents(store: Store, known: Contents | None, copy: Copy | None) -> Co
 
     Raises StoreError, or BadInput for a file that cannot be read; then nothing of `known` is lost.
     """
-    if known and known.heads and all(store.head(dataset) == rev for dataset, rev in known.heads.items()):
+    if known and known.heads and all(_head(store, dataset) == rev for dataset, rev in known.heads.items()):
         return known
+    heads: dict[str, Rev | None] = {}
     for datasets in (PUBLISHED, RECORDS):
-        heads, files = _listed(store, datasets)
-        if files:
+        heads |= {dataset: _head(store, dataset) for dataset in datasets}
+        if files := _listed(store, heads):
             break
     else:
         raise NotFound(
@@ -132,16 +133,16 @@ def read_contents(store: Store, known: Contents | None, copy: Copy | None) -> Co
     return _build(heads, files, _fetch(store, heads, files, known, copy), known)
 
 
-def _listed(store: Store, datasets: tuple[str, ...]) -> tuple[dict[str, Rev], tuple[Entry, ...]]:
-    heads: dict[str, Rev] = {}
-    files: list[Entry] = []
-    for dataset in datasets:
-        try:
-            heads[dataset] = store.head(dataset)
-        except NotFound:
-            continue
-        files += [entry for entry in store.list(dataset, heads[dataset]) if _counts(entry.path)]
-    return heads, tuple(files)
+def _head(store: Store, dataset: str) -> Rev | None:
+    try:
+        return store.head(dataset)
+    except NotFound:
+        return None
+
+
+def _listed(store: Store, heads: Mapping[str, Rev | None]) -> tuple[Entry, ...]:
+    found = [entry for dataset, rev in heads.items() if rev for entry in store.list(dataset, rev)]
+    return tuple(entry for entry in found if _counts(entry.path))
 
 
 def _counts(path: str) -> bool:
@@ -152,7 +153,7 @@ def _counts(path: str) -> bool:
 
 
 def _fetch(
-    store: Store, heads: Mapping[str, Rev], files: tuple[Entry, ...], known: Contents | None, copy: Copy | None
+    store: Store, heads: Mapping[str, Rev | None], files: tuple[Entry, ...], known: Contents | None, copy: Copy | None
 ) -> dict[str, bytes]:
     """The bytes of every file whose frame must be built anew, from the copy where it has them."""
     had = {(entry.path, entry.oid) for entry in known.files} if known else set()
@@ -176,7 +177,7 @@ def _fetch(
 
 
 def _build(
-    heads: Mapping[str, Rev],
+    heads: Mapping[str, Rev | None],
     files: tuple[Entry, ...],
     fresh: Mapping[str, bytes],
     known: Contents | None,

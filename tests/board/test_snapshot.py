@@ -342,6 +342,21 @@ def test_a_store_of_results_alone_is_a_board_and_only_new_files_are_read(tmp_pat
     assert len(board.snapshot().frame) == len(files)
 
 
+def test_a_table_published_beside_results_takes_their_place(tmp_path: Path, shared) -> None:  # type: ignore[no-untyped-def]
+    result = next(shared("data/results/leaderboard_v2_excerpts").glob("*pythia-12b/*.json"))
+    store = Remote(tmp_path / "store")
+    store.append({f"results/EleutherAI/pythia-12b/{result.name}": result.read_bytes()})
+    board = Board(store, tmp_path / "cache")
+    board.sync()
+    assert len(board.snapshot().frame) == 1
+    store.append({TABLE: published(v2_table(), "open-llm-v2")})
+    board.sync()
+    assert len(board.snapshot().frame) == len(V2)
+    store.taken()
+    board.sync()
+    assert store.taken() == {"head": 1}
+
+
 def test_a_result_that_cannot_be_read_is_left_out_and_named(tmp_path: Path, shared) -> None:  # type: ignore[no-untyped-def]
     good = next(shared("data/results/leaderboard_v2_excerpts").glob("*pythia-12b/*.json")).read_bytes()
     store = LocalStore(tmp_path / "store")
