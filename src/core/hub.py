@@ -32,7 +32,8 @@ RANGE = 256 * 1024  # bytes
 class HubStore:
     """The datasets of one owner. Safe for threads. `sleep` and `rng` are the caller's, so that tests need not wait.
 
-    `patience`: seconds that one call may spend on repeating itself; then its error is raised.
+    `patience`: seconds that one call may spend on repeating itself; then its error is raised. `polite`: seconds by
+    which it may wait longer than a 429 asks, at random, so that others go first: boxes have time, people have not.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class HubStore:
         cache_dir: str | Path | None = None,
         private: bool | None = None,
         patience: float = 300.0,
+        polite: float = 1.0,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
@@ -54,7 +56,7 @@ class HubStore:
         self._token = token
         self._api = HfApi(endpoint=self._endpoint, token=token, library_name="open-llm-leaderboard")
         self._blobs = Path(cache_dir or Path(constants.HF_HOME) / "board-blobs")
-        self._private, self._patience = private, patience
+        self._private, self._patience, self._polite = private, patience, polite
         self._sleep, self._monotonic, self._rng = sleep, monotonic, rng or random.Random()
         self._clock = ServerClock(monotonic)
         self._trees = Trees(self._fetch_tree)
@@ -270,7 +272,7 @@ class HubStore:
 
     def _pause(self, error: StoreError | None, tries: int) -> float:
         if isinstance(error, Throttled):
-            return error.retry_after + self._rng.random()
+            return error.retry_after + self._polite * self._rng.random()
         return float(min(30.0, 0.5 * 2**tries) * (0.5 + self._rng.random()))
 
     def _commit(

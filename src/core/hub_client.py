@@ -45,6 +45,7 @@ def use_client(
     for name in ("httpx", "httpx2", "huggingface_hub", "datasets"):
         logger = logging.getLogger(name)
         logger.setLevel(max(logger.level, logging.WARNING))
+    logging.getLogger("huggingface_hub.hf_api").setLevel(logging.ERROR)  # warns at every append that was repeated
     for handler in (*logging.getLogger().handlers, *logging.getLogger("huggingface_hub").handlers):
         if not any(isinstance(one, RedactSecrets) for one in handler.filters):
             handler.addFilter(RedactSecrets())

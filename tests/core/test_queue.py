@@ -45,7 +45,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Itera
 
 @pytest.fixture
 def queue(store: Meddled) -> Queue:
-    return Queue(store)
+    return Queue(store, lease=timedelta(hours=1))
 
 
 def status(queue: Queue, key: str) -> Status:

@@ -91,7 +91,7 @@ def recovers(store: Store, clock: Clock, act: str) -> None:
         state = queue.snapshot()
         if not state.waiting and not state.running and not state.failed:
             break
-        clock.tick(3600)
+        clock.tick(7200)
     ends = {one.status for one in queue.snapshot().standings.values()}
     assert ends <= {Status.FINISHED, Status.CANCELLED}
     assert {name: Queue(store).results(name) for name in first} == first

@@ -30,7 +30,11 @@ def build_app(hub: Hub, patient: bool = True) -> FastAPI:
         headers = {"X-Error-Code": error.code, "X-Error-Message": str(error)} if error.code else {}
         if error.status == 429:
             headers |= {"Retry-After": error.headers.get("Retry-After", "1")}
-        return JSONResponse({"error": str(error)}, error.status, headers)
+        said = {
+            "error": str(error),
+            "url": str(request.base_url),
+        }  # the client wants one, also of what is there already
+        return JSONResponse(said, error.status, headers)
 
     app.add_middleware(Dated, clock=lambda: hub.clock())  # noqa: PLW0108 (tests change it)
     return app

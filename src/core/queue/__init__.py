@@ -5,7 +5,7 @@ overwritten. Whoever wants something appends it, then lists the folder *at the c
 says from the order of the commits who holds the request and how it stands. Never two valid leases, never two accepted
 results; after a crash a request may be run again.
 
-    queue = Queue(open_store("my-board"))                   # or hub:OWNER; leases of an hour
+    queue = Queue(open_store("my-board"))                   # or hub:OWNER; leases of two hours
     receipt = queue.submit(request)                         # Receipt(key, new, standing); returns once it is durable
     claim = queue.claim("box-7", accepts=lambda request: (request.params or 0) <= 8)       # Claim | None
     queue.renew(claim, progress={"task": "bbh", "done": 3, "total": 24})    # at claim.renew_at; raises LeaseLost

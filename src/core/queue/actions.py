@@ -63,7 +63,7 @@ class Queue:
     def __init__(
         self,
         store: Store,
-        lease: timedelta = timedelta(hours=1),
+        lease: timedelta = timedelta(hours=2),
         nonce: Callable[[], str] = lambda: uuid.uuid4().hex[:16],
     ) -> None:
         self.store = store
@@ -171,6 +171,10 @@ class Queue:
     def vote(self, model: str, revision: str, username: str) -> bool:
         """One person's vote for a model to come sooner; False where they gave it before. Durable when it returns."""
         return self._votes.add(model, revision, username)
+
+    def votes_by(self, username: str) -> frozenset[tuple[str, str]]:
+        """The (model, revision) that somebody voted for, as of the last look; no call."""
+        return self._votes.by(username)
 
     def results(self, key: str) -> tuple[str, ...]:
         """The result files of a finished request, as paths in its store."""

@@ -37,9 +37,13 @@ class Votes:
         """Votes for this revision, or for the model before revisions were pinned."""
         return self._counts[model, revision] + (self._counts[model, "main"] if revision != "main" else 0)
 
+    def by(self, username: str) -> frozenset[tuple[str, str]]:
+        """The (model, revision) that somebody voted for, as of the last look."""
+        return frozenset((model, revision) for model, revision, voter in self._ballots if voter == username)
+
     def refresh(self, now: datetime) -> None:
         """Reads the votes again, at most once a minute."""
-        if self._looked is None or not timedelta(0) <= now - self._looked < self.FRESH:
+        if self._looked is None or abs(now - self._looked) >= self.FRESH:
             with self._commit:
                 self._look()
             self._looked = now

@@ -1,0 +1,160 @@
+"""The queue at length: `python -m tests.bench.queue [--quick]`. Kills, faults, a day at the Hub's quota, calls by size.
+
+The full run takes about a quarter of an hour and wants the machine to itself; `--quick` under a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from src.core.hub import HubStore
+from src.core.queue import Queue
+from src.core.store import LocalStore
+from tests.bench import report
+from tests.core import history, scale
+from tests.core.day import live
+from tests.core.workers import LEASE, Place, accepted, all_finished, fight, put_in, work, work_naively
+from tests.hub import Faults, Hub, in_process, serving
+
+FAULTS = {"busy": 0.03, "moved": 0.02, "throttle": 0.01, "before": 0.03, "after": 0.05, "hang": 0.005, "stale": 0.1}
+
+
+def main() -> None:
+    """Runs everything and prints a line a figure."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.queue", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the same at a size that takes under a minute")
+    parser.add_argument("--only", choices=PARTS, help="one part")
+    args = parser.parse_args()
+    for name, part in PARTS.items():
+        if args.only in {None, name}:
+            with tempfile.TemporaryDirectory() as folder:
+                part(Path(folder), args.quick)
+
+
+def naive(folder: Path, quick: bool) -> None:
+    """First the proof that the judge can say no."""
+    store, paths = LocalStore(folder / "board"), [f"requests/{number:02d}.json" for number in range(20)]
+    store.replace({path: json.dumps({"status": "PENDING"}).encode() for path in paths}, None)
+
+    def said() -> dict[str, dict[str, str]]:
+        return {path: json.loads(store.read(path)) for path in paths}
+
+    def ended() -> bool:
+        return all(one["status"] == "FINISHED" for one in said().values())
+
+    fight(Place(folder), work_naively, ended, workers=4, kills=0, every=0.1)
+    finished = {path: one["run"] for path, one in said().items()}
+    verdict = history.judge(history.read(folder / "journals"), paths, finished)
+    wrong = len(verdict.doubly_accepted)
+    report("a status file: requests accepted twice, of 20", wrong, "requests", "the judge says no to it", wrong > 0)
+
+
+def kills(folder: Path, quick: bool) -> None:
+    """Boxes are killed while the Hub fails; nothing may be lost, doubled or shared."""
+    workers, count, wanted = (4, 30, 15) if quick else (8, 500, 320)
+    hub = Hub(faults=Faults(FAULTS, seed=9))
+    with serving(hub, timeout=1.0) as endpoint:
+        place = Place(folder, endpoint)
+        queue = Queue(place.open(), lease=timedelta(seconds=LEASE))
+        keys, retried = put_in(queue, count), list[str]()
+        tally = fight(
+            place, work, lambda: all_finished(queue, retried), workers=workers, kills=wanted, every=0.2, limit=3000
+        )
+        hub.faults.rates.clear()  # the judge sees what is there
+        verdict = history.judge(history.read(folder / "journals"), keys, accepted(queue), slack=1.0)
+    what = f"{workers} evaluators × {count} requests"
+    report(
+        f"{what}: kill -9", tally.kills, "kills", f"≥ {wanted - 20 if not quick else 10}", tally.kills >= wanted - 20
+    )
+    report(f"{what}: faults met", hub.faults.happened.total(), "faults", "> 0", hub.faults.happened.total() > 0)
+    report(f"{what}: lost", len(verdict.lost), "requests", "0", not verdict.lost)
+    wrong = verdict.doubly_accepted + verdict.flipped
+    report(f"{what}: accepted twice or taken back", len(wrong), "requests", "0", not wrong)
+    report(f"{what}: overlapping leases", len(verdict.overlapping), "pairs", "0", not verdict.overlapping)
+    report(f"{what}: run again after a crash", verdict.again, "runs", "may happen", None)
+    report(f"{what}: time", round(tally.seconds, 1), "s", "–", None)
+
+
+def unknown(folder: Path, quick: bool) -> None:
+    """Commits of which nobody knows whether they landed."""
+    count = 200 if quick else 1000
+    rates = {"after": 0.1, "before": 0.05, "hang": 0.05, "busy": 0.05, "throttle": 0.05, "stale": 0.2}
+    hub = Hub(faults=Faults(rates, seed=7))
+    with in_process(hub) as endpoint:
+        store = HubStore(
+            "owner", token="hf_owner", endpoint=endpoint, cache_dir=folder, patience=1e6, sleep=lambda wait: None,
+            rng=random.Random(0),
+        )  # fmt: skip
+        for number in range(count):
+            store.append({f"requests/a/{number}": b"%d" % number})
+    chain = hub.repo("datasets", "owner/requests").chain
+    written = [path for commit in chain for path in commit.changed if path.startswith("a/")]
+    doubts = sum(hub.faults.happened[kind] for kind in ("after", "before", "hang"))
+    report(f"{count} commits: outcome unknown", round(100 * doubts / count, 1), "%", "about 20", doubts > 0.15 * count)
+    report(f"{count} commits: lost", count - len(set(written)), "commits", "0", len(set(written)) == count)
+    report(
+        f"{count} commits: doubled", len(written) - len(set(written)), "commits", "0", len(written) == len(set(written))
+    )
+
+
+def day(folder: Path, quick: bool) -> None:
+    """More to write than the quota allows, for a day."""
+    size = (
+        {"hours": 1.5, "speed": 480.0, "boxes": 4, "gpus": 12, "quota": 64}
+        if quick
+        else {"hours": 24.0, "speed": 240.0, "boxes": 8, "gpus": 12, "quota": 128}
+    )
+    came = live(folder, **size)  # type: ignore[arg-type]
+    what = f"{size['hours']:g} h at {size['quota']} commits/h, {size['boxes'] * size['gpus']:g} GPUs"
+    report(f"{what}: 429 that nobody handled", len(came.unhandled), "errors", "0", not came.unhandled)
+    report(f"{what}: 429 met", came.throttled, "answers", "–", None)
+    report(f"{what}: evaluations", came.finished, "evaluations", "–", None)
+    goal = "≤ 1.5 over a day" if not quick else "≤ 1.5 over a day (too short to judge)"
+    report(
+        f"{what}: commits for each",
+        round(came.commits_each, 2),
+        "commits",
+        goal,
+        None if quick else came.commits_each <= 1.5,
+    )
+    acks = sorted(came.acks)
+    report(f"{what}: a submission is acknowledged after", round(acks[len(acks) // 2]), "s (median)", "–", None)
+    report(f"{what}: at the latest after", round(came.slowest_ack), "s", "–", None)
+
+
+def calls(folder: Path, quick: bool) -> None:
+    """What a look costs."""
+    for count in (100, 1000) if quick else (1000, 10_000, 100_000):
+        hub, disk = Hub(), folder / str(count)
+        warm = count > 1000
+        scale.fill(hub, count, disk=disk if warm else None)
+        with in_process(hub) as endpoint:
+            store = HubStore("owner", token="hf_owner", endpoint=endpoint, cache_dir=disk)
+            queue = Queue(store)
+            started = time.perf_counter()
+            came = scale.calls_of_syncs(hub, queue)
+            wall = time.perf_counter() - started
+            started = time.perf_counter()
+            queue.snapshot()
+            again = time.perf_counter() - started
+        report(
+            f"{count:,} requests: calls of a sync, nothing changed", came.unchanged, "calls", "1", came.unchanged == 1
+        )
+        report(f"{count:,} requests: sync, one changed", came.one_changed, "calls", "≤ 8", came.one_changed <= 8)
+        report(f"{count:,} requests: sync, ten changed", came.ten_changed, "calls", "≤ 50", came.ten_changed <= 50)
+        first = "after a restart" if warm else "on a fresh disk"
+        report(f"{count:,} requests: first look {first}", came.cold, "calls", "–", None)
+        report(f"{count:,} requests: a look at nothing new", round(again * 1000), "ms", "–", None)
+        report(f"{count:,} requests: four looks and eleven submissions", round(wall, 1), "s", "–", None)
+
+
+PARTS = {"naive": naive, "kills": kills, "unknown": unknown, "day": day, "calls": calls}
+
+if __name__ == "__main__":
+    main()
