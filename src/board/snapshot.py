@@ -149,14 +149,14 @@ class Board:
         if self._local:
             self.sync()
             return
-        if self._copy and (contents := self._copy.last()):
+        if self._copy:
             try:
-                self._show(contents, "copy", contents.as_of, None)
-                return
-            except Exception:
+                if contents := self._copy.last():
+                    self._show(contents, "copy", contents.as_of, None)
+                    return
+            except Exception:  # whatever an older version of this code left there
                 log.warning("The last copy of %s cannot be read and is set aside.", self.store.name, exc_info=True)
                 self._copy.forget()
-                self._contents = None
         if self.sample:
             self._state = _state(
                 read_contents(self.sample, None, None), self.sample.name, "sample", self._clock(), None

@@ -234,7 +234,7 @@ def test_a_start_after_a_change_fetches_only_what_the_copy_lacks(
     assert len(again.snapshot().frame) == 3
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "garbled manifest"])
+@pytest.mark.parametrize("damage", ["cut", "other bytes", "gone", "garbled manifest"])
 def test_a_damaged_copy_gives_way_to_the_sample(
     board: Board, remote: Remote, tmp_path: Path, clock: Clock, damage: str
 ) -> None:
@@ -242,6 +242,9 @@ def test_a_damaged_copy_gives_way_to_the_sample(
     blobs = sorted((tmp_path / "cache").rglob("blobs/*"))
     if damage == "cut":
         blobs[0].write_bytes(blobs[0].read_bytes()[:100])
+    elif damage == "other bytes":
+        for blob in blobs:
+            blob.write_bytes(bytes(blob.stat().st_size))
     elif damage == "gone":
         blobs[0].unlink()
     else:
@@ -288,6 +291,18 @@ def test_the_scheduler_notices_a_change_by_itself(remote: Remote, tmp_path: Path
         wait_until(lambda: board.state.source == "live")
         publish(remote, rows=4)
         wait_until(lambda: len(board.snapshot().frame) == 4)
+    finally:
+        board.stop()
+
+
+def test_a_folder_that_somebody_writes_to_is_noticed_too(tmp_path: Path) -> None:
+    store = LocalStore(small_store(tmp_path / "store"))
+    board = Board(store, local=True, poll=0.2)
+    board.start()
+    try:
+        assert board.state.source == "local"
+        store.replace({TABLE: published(v2_table(V2[:3]), "open-llm-v2")}, store.head("contents"))
+        wait_until(lambda: len(board.snapshot().frame) == 3)
     finally:
         board.stop()
 
