@@ -28,6 +28,11 @@ class Settings:
     name: str = "Open LLM Leaderboard"
     embed: str = "https://huggingface.co https://*.hf.space"
     user: str | None = None  # the one person of a board on this machine; None: people sign in, or only read
+    largest: float = 80.0  # billions of parameters in bfloat16 that the queue takes
+    per_user: int = 5  # submissions in a week
+    per_organisation: int = 20
+    per_minute: int = 600  # requests of the API by one address; a whole board counts as five
+    operators: frozenset[str] = frozenset()  # people without those limits, who may retry anybody's request
 
 
 class Option(NamedTuple):
@@ -55,6 +60,27 @@ def seconds(text: str) -> float:
     return number
 
 
+def count(text: str) -> int:
+    """A whole number from 1. Raises ValueError."""
+    number = int(text)
+    if number < 1:
+        raise ValueError("give at least 1")
+    return number
+
+
+def billions(text: str) -> float:
+    """A positive number. Raises ValueError."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError("give a number above 0")
+    return number
+
+
+def names(text: str) -> frozenset[str]:
+    """Names with commas between them."""
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
+
+
 OPTIONS = (
     Option("store", str, "DIR|hub:OWNER", f"the board to show: a folder or a Hub owner (default: {PUBLIC})"),
     Option("port", port, "N", "port to serve on (default: the first free one from 7860)"),
@@ -64,6 +90,13 @@ OPTIONS = (
     Option("poll", seconds, "SECONDS", "how often to ask the store for news (default: 60)"),
     Option("name", str, "TEXT", "what the page calls itself (default: Open LLM Leaderboard)"),
     Option("user", str, "NAME", "submit and vote as NAME without signing in; on this machine only"),
+    Option(
+        "largest", billions, "BILLIONS", "the largest model the queue takes, in parameters of bfloat16 (default: 80)"
+    ),
+    Option("per_user", count, "N", "models one person may submit in a week (default: 5)"),
+    Option("per_organisation", count, "N", "models that may be submitted of one organisation in a week (default: 20)"),
+    Option("operators", names, "NAMES", "people without these limits, who may retry any request: NAME,NAME"),
+    Option("per_minute", count, "N", "API requests one address may make in a minute (default: 600)"),
     Option("embed", str, "ORIGINS", "who may show this board in a frame (default: the Hub and its Spaces)"),
 )
 

@@ -1,63 +1,92 @@
-// The Queue page: one's own view of the lanes, kept fresh; logs fetched when opened; votes, cancelling, retrying.
+// The Queue page: the lanes kept fresh while they are looked at, logs fetched when opened; votes, cancelling, retrying.
 const page = document.querySelector("[data-queue]");
-const lanes = page.querySelector("[data-lanes]");
+const place = page.querySelector("[data-lanes]");
 const form = page.querySelector("form");
 const say = page.querySelector(".lb-queue-say");
 const EVERY = 15_000; // ms
-let latest = 0;
+const SOON = 2_500; // while the queue is being read for the first time
+const logs = new Map(); // key → the log that was fetched
+let latest = 0; // an answer that was overtaken is dropped
+let shown = null;
+
+const asked = () => {
+  const params = new URLSearchParams(location.search);
+  for (const name of ["q", "mine"]) params.delete(name);
+  for (const [name, value] of new FormData(form)) if (value) params.set(name, value);
+  return params;
+};
 
 async function refresh() {
-  const asked = ++latest;
-  const params = new URLSearchParams(new FormData(form));
-  lanes.setAttribute("aria-busy", "true");
-  const answer = await fetch(new URL(`queue/lanes?${params}`, document.baseURI)).catch(() => null);
-  if (asked !== latest) return;
-  lanes.removeAttribute("aria-busy");
-  if (!answer?.ok) return; // the last picture stays
-  const open = new Set([...lanes.querySelectorAll("details[open]")].map((fold) => fold.closest("[data-key]").dataset.key));
-  const kept = new Map([...lanes.querySelectorAll("details[open] > div")].map((div) => [div.closest("[data-key]").dataset.key, div]));
-  lanes.innerHTML = await answer.text(); // escaped where it was made: src/ui/queue.py
+  const mine = ++latest;
+  place.setAttribute("aria-busy", "true");
+  const answer = await fetch(new URL(`${place.dataset.lanes}?${asked()}`, document.baseURI)).catch(() => null);
+  const text = answer?.ok ? await answer.text() : null;
+  if (mine !== latest) return;
+  place.removeAttribute("aria-busy");
+  if (text === null || text === shown) return; // the last picture stays
+  shown = text;
+  const open = [...place.querySelectorAll("details[open]")].map(keyOf);
+  const held = document.activeElement?.closest?.("[data-lanes]") && [keyOf(document.activeElement), nameOf(document.activeElement)];
+  place.innerHTML = text; // escaped where it was made: src/ui/queue_lanes.py
   for (const key of open) {
-    const fold = lanes.querySelector(`[data-key="${key}"] details`);
-    if (!fold) continue;
-    fold.querySelector("div").replaceWith(kept.get(key));
-    delete fold.dataset.log;
-    fold.open = true;
+    const fold = card(key)?.querySelector("details");
+    if (fold) fold.open = true;
   }
+  if (held) focusAgain(...held);
+}
+
+const keyOf = (node) => node.closest("[data-key]")?.dataset.key;
+const nameOf = (node) => node.dataset?.do ?? node.tagName;
+const card = (key) => key && place.querySelector(`[data-key="${CSS.escape(key)}"]`);
+
+function focusAgain(key, name) {
+  const again = card(key)?.querySelector(`[data-do="${name}"]:not(:disabled), ${/^[A-Z]+$/.test(name) ? name : "a"}`);
+  (again ?? card(key)?.querySelector("a, summary, button:not(:disabled)"))?.focus({ preventScroll: true });
 }
 
 let waiting = null;
 form.addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(() => {
-    const params = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+    const params = asked();
+    params.delete("page");
     history.replaceState(null, "", new URL(`queue${params.size ? `?${params}` : ""}`, document.baseURI));
     refresh();
   }, 150);
 });
-form.addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("submit", (event) => { event.preventDefault(); refresh(); });
 
-lanes.addEventListener("toggle", async ({ target }) => {
+place.addEventListener("toggle", async ({ target }) => {
   if (!target.open || !target.dataset.log) return;
-  const from = new URL(target.dataset.log, document.baseURI);
-  delete target.dataset.log; // once is enough
-  const answer = await fetch(from).catch(() => null);
-  const place = target.querySelector("div");
-  if (!answer) place.textContent = "The log could not be fetched. Close and open it again.";
-  else place.innerHTML = await answer.text(); // escaped where it was made: src/ui/queue.py
+  const key = keyOf(target);
+  const into = target.querySelector("div");
+  if (!logs.has(key)) {
+    into.textContent = "Fetching the log …";
+    const answer = await fetch(new URL(target.dataset.log, document.baseURI)).catch(() => null);
+    if (!answer) { into.textContent = "The log could not be fetched. Close and open it again."; return; }
+    logs.set(key, await answer.text());
+  }
+  into.innerHTML = logs.get(key); // escaped where it was made: src/ui/queue.py
 }, true);
 
-lanes.addEventListener("click", async ({ target }) => {
+place.addEventListener("click", async ({ target }) => {
   const button = target.closest("button[data-do]");
   if (!button) return;
-  button.disabled = true;
-  const body = JSON.stringify({ key: button.closest("[data-key]").dataset.key });
+  button.setAttribute("aria-disabled", "true");
   const answer = await fetch(new URL(`queue/${button.dataset.do}`, document.baseURI), {
-    method: "POST", headers: { "Content-Type": "application/json" }, body,
-  }).catch(() => null);
-  say.textContent = answer ? (await answer.json()).said : "The board does not answer. Nothing was changed.";
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ key: keyOf(button) }),
+  }).then((got) => got.json()).catch(() => null);
+  button.removeAttribute("aria-disabled");
+  say.dataset.ok = String(Boolean(answer?.ok));
+  say.textContent = answer?.said ?? "The board does not answer. Reload the page to see whether it was done.";
+  logs.delete(keyOf(button));
   refresh();
 });
 
-refresh();
-setInterval(() => document.visibilityState === "visible" && refresh(), EVERY);
+const later = () => setTimeout(async () => {
+  if (document.visibilityState === "visible") await refresh();
+  later();
+}, place.querySelector("[data-soon]") ? SOON : EVERY);
+later();

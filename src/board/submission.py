@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pandas as pd
 
-from src.core.errors import BadInput, BoardError, Denied, NotFound
+from src.core.errors import BadInput, BoardError
 from src.core.lifecycle import Status
 from src.core.model_checks import BYTES_PER_NUMBER, Check, Facts, Limits, Repository, examine, facts
-from src.core.model_source import HubModel, ModelSource
+from src.core.model_source import HubModel, ModelSource, NoRevision
 from src.core.model_types import BY_KEY
 from src.core.names import check_model_name
 from src.core.queue import Queue, QueueState, Receipt, Standing, request_key
+from src.core.queue.state import estimate
 from src.core.records import Request, WeightType
 from src.core.suites import Suite
+from src.settings import Settings
 
 PRECISIONS = tuple(BYTES_PER_NUMBER)
 WEIGHT_TYPES: dict[WeightType, str] = {
@@ -49,6 +52,14 @@ class Rules:
     window: timedelta = timedelta(days=7)
     unlimited: frozenset[str] = frozenset()  # users without a rate limit
 
+    @classmethod
+    def of(cls, settings: Settings) -> Rules:
+        """The rules that an operator set."""
+        operators = settings.operators | ({settings.user} if settings.user else set())
+        return cls(
+            Limits(largest_b=settings.largest), settings.per_user, settings.per_organisation, unlimited=operators
+        )
+
 
 @dataclass(frozen=True)
 class Examination:
@@ -58,11 +69,57 @@ class Examination:
     facts: Facts | None = None
     request: Request | None = None
     already: Standing | None = None  # the same request, where it is in the queue or was
+    revision: str | None = None  # the commit that the form's revision stands for now
+    fields: Mapping[str, str] = field(default_factory=dict)  # field of the form → what is wrong with it
 
     @property
     def problems(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if check.state == "refused")
 
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a request handed in now has to expect."""
+
+    place: int
+    wait: timedelta | None  # until a box takes it; None: nobody knows
+
+
+def outlook(state: QueueState) -> Outlook:
+    """The last place of the queue, and how long it takes from there at the pace of late."""
+    place = len(state.waiting) + 1
+    took = [one.took for one in state.finished[:RECENT] if one.took]
+    return Outlook(place, estimate(place, took, len(state.running)))
+
+
+def problems_of_fields(form: Form) -> dict[str, str]:
+    """What can be said of each field without asking anybody: field → what to do."""
+    said: dict[str, str] = {}
+    names = {"model": form.model} | ({} if form.weight_type == "Original" else {"base_model": form.base_model})
+    for name, text in names.items():
+        try:
+            if not text.strip():
+                raise BadInput(EMPTY[name])
+            check_model_name(text.strip())
+        except BadInput as error:
+            said[name] = str(error)
+    if REVISION.fullmatch(form.revision.strip()) is None:
+        said["revision"] = "A revision is a branch, a tag or a commit: letters, digits, `-`, `_`, `.` and `/`."
+    if form.precision not in PRECISIONS:
+        said["precision"] = f"Choose a precision: {', '.join(PRECISIONS)}."
+    if form.weight_type not in WEIGHT_TYPES:
+        said["weight_type"] = f"Choose the weights: {', '.join(WEIGHT_TYPES)}."
+    if form.model_type and form.model_type not in BY_KEY:
+        said["model_type"] = f"Choose a type: {', '.join(BY_KEY)}."
+    return said
+
+
+EMPTY = {
+    "model": "Name the model as `organisation/name`.",
+    "base_model": "Name the model it is built on, as `organisation/name`.",
+}
+REVISION = re.compile(r"(?!.*\.\.)[\w./-]{0,200}")
+RECENT = 50  # finished runs that an estimate looks at
 
 Look = Callable[[str, str], ModelSource]
 """(model, revision) → its repository; raises a StoreError."""
@@ -78,15 +135,31 @@ class Desk:
 
     def examine(self, form: Form, sender: str | None, suite: Suite, table: pd.DataFrame | None = None) -> Examination:
         """Everything that can be known without a GPU. Costs a few calls to the Hub; changes nothing."""
+        fields = problems_of_fields(form)
+        if fields:
+            return Examination(
+                tuple(Check(name, "Choices", "refused", words) for name, words in fields.items()), fields=fields
+            )
         checks: list[Check] = []
         try:
-            source, base = self._sources(form)
+            source = self._look(form.model.strip(), form.revision.strip() or "main")
         except BoardError as error:
-            return Examination((Check("exists", "Exists and readable", "refused", str(error)),))
+            where = "revision" if isinstance(error, NoRevision) else "model"
+            return Examination(
+                (Check("exists", "Exists and readable", "refused", str(error)),), fields={where: str(error)}
+            )
+        try:
+            base = None if form.weight_type == "Original" else self._look(form.base_model.strip(), "main")
+        except BoardError as error:
+            words = f"The base model: {error}"
+            return Examination(
+                (Check("base", "Base model", "refused", words),),
+                revision=source.revision,
+                fields={"base_model": str(error)},
+            )
         checks.append(
             Check("exists", "Exists and readable", "passed", f"`{source.model}` at commit {source.revision[:12]}.")
         )
-        checks.append(_fields(form))
         repository = Repository(source, form.precision, form.weight_type, self.rules.limits)
         checks += examine(repository)
         known: Facts | None = None
@@ -98,7 +171,7 @@ class Desk:
                 if each.key not in OF_THE_MODEL_ONLY
             ]
         if any(check.state == "refused" for check in checks):
-            return Examination(tuple(checks))
+            return Examination(tuple(checks), revision=source.revision)
         known = facts(repository)
         request = _request(form, (source, base), known).model_copy(
             update={"sender": sender, "suite": suite.name, "suite_version": suite.version}
@@ -108,7 +181,7 @@ class Desk:
         checks.append(check)
         checks.append(_rate(request, state, self.rules))
         refused = any(check.state == "refused" for check in checks)
-        return Examination(tuple(checks), known, None if refused else request, already)
+        return Examination(tuple(checks), known, None if refused else request, already, source.revision)
 
     def submit(self, form: Form, sender: str | None, suite: Suite, table: pd.DataFrame | None = None) -> Receipt:
         """Examine once more, at the commit the form names now, and queue it. Returns once that is durable.
@@ -121,17 +194,6 @@ class Desk:
         if examination.request is None:
             raise BadInput("\n".join(check.sentence for check in examination.problems))
         return self._queue.submit(examination.request)
-
-    def _sources(self, form: Form) -> tuple[ModelSource, ModelSource | None]:
-        source = self._look(check_model_name(form.model.strip()), form.revision.strip() or "main")
-        if form.weight_type == "Original":
-            return source, None
-        if not form.base_model.strip():
-            raise BadInput(f"{WEIGHT_TYPES[form.weight_type]}: name the base model too.")
-        try:
-            return source, self._look(check_model_name(form.base_model.strip()), "main")
-        except (NotFound, Denied) as error:
-            raise BadInput(f"The base model: {error}") from error
 
 
 def _request(form: Form, sources: tuple[ModelSource, ModelSource | None], known: Facts) -> Request:
@@ -156,17 +218,6 @@ def _request(form: Form, sources: tuple[ModelSource, ModelSource | None], known:
 
 
 OF_THE_MODEL_ONLY = {"card", "license"}
-
-
-def _fields(form: Form) -> Check:
-    title = "Choices"
-    if form.precision not in PRECISIONS:
-        return Check("fields", title, "refused", f"Choose a precision: {', '.join(PRECISIONS)}.")
-    if form.weight_type not in WEIGHT_TYPES:
-        return Check("fields", title, "refused", f"Choose the weights: {', '.join(WEIGHT_TYPES)}.")
-    if form.model_type and form.model_type not in BY_KEY:
-        return Check("fields", title, "refused", f"Choose a type: {', '.join(BY_KEY)}.")
-    return Check("fields", title, "passed", f"{form.precision}, {WEIGHT_TYPES[form.weight_type].lower()}.")
 
 
 def _duplicate(request: Request, state: QueueState, table: pd.DataFrame | None) -> tuple[Standing | None, Check]:

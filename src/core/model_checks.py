@@ -58,6 +58,7 @@ class Facts:
     license: str | None = None
     likes: int | None = None
     chat_template: str | None = None  # the file it stands in; None: there is none
+    chat_template_text: str | None = None
     base_model: str | None = None
     dtypes: Mapping[str, int] = field(default_factory=dict)
 
@@ -143,6 +144,7 @@ def facts(repository: Repository) -> Facts:
         license=source.about.license,
         likes=source.about.likes,
         chat_template=next(iter(repository.templates), None),
+        chat_template_text=next(iter(repository.templates.values()), None),
         base_model=base if isinstance(base, str) else None,
         dtypes=count_dtypes(repository.tensors),
     )

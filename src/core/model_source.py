@@ -25,6 +25,10 @@ class About:
     created: str | None = None  # ISO time
 
 
+class NoRevision(NotFound):
+    """The model is there, but not this branch, tag or commit of it."""
+
+
 class ModelSource(Protocol):
     """A model repository at one commit."""
 
@@ -50,7 +54,7 @@ class HubModel:
     """A model on the Hub, pinned at the commit that `revision` (a branch, a tag or a commit) stands for now."""
 
     def __init__(self, model: str, revision: str = "main", token: str | None = None) -> None:
-        """One call. Raises NotFound (no such model or revision), Denied (gated or private), Throttled, Unknown."""
+        """One call. Raises NotFound (no such model), NoRevision, Denied (gated or private), Throttled, Unknown."""
         from huggingface_hub import HfApi
 
         self.model = check_model_name(model)
@@ -105,7 +109,7 @@ class HubModel:
         except GatedRepoError as error:
             raise Denied(f"`{self.model}` is gated: accept its terms with this board's account, or open it.") from error
         except RevisionNotFoundError as error:
-            raise NotFound(f"`{self.model}` has no such branch, tag or commit. Check the revision.") from error
+            raise NoRevision(f"`{self.model}` has no such branch, tag or commit. Check the revision.") from error
         except RepositoryNotFoundError as error:
             raise NotFound(f"There is no public model `{self.model}` on the Hub. Check the spelling.") from error
         except HfHubHTTPError as error:

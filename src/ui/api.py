@@ -12,11 +12,10 @@ from starlette.routing import BaseRoute, Mount
 
 from src.board.agents import Tool, Tools
 from src.board.api import Context, build_api
+from src.board.queue_watch import watch
 from src.board.snapshot import Board
 from src.core.errors import BoardError
 from src.settings import Settings
-
-PER_MINUTE = 600  # requests of one address; a whole board counts as five
 
 _contexts: WeakKeyDictionary[Board, Context] = WeakKeyDictionary()
 
@@ -24,13 +23,13 @@ _contexts: WeakKeyDictionary[Board, Context] = WeakKeyDictionary()
 def context(board: Board) -> Context:
     """The board as the API, the tools and the embeds see it: one cache for all."""
     if board not in _contexts:
-        _contexts[board] = Context.of(board)
+        _contexts[board] = Context.of(board, queue=watch(board).state)
     return _contexts[board]
 
 
 def routes(board: Board, settings: Settings) -> list[BaseRoute]:
     """`/api`. On a Space every reader comes through the Hub's proxy."""
-    api = build_api(context(board), per_minute=PER_MINUTE, behind_proxy="SPACE_ID" in os.environ)
+    api = build_api(context(board), per_minute=settings.per_minute, behind_proxy="SPACE_ID" in os.environ)
     return [Mount("/api", app=api)]
 
 

@@ -15,14 +15,16 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.board.snapshot import Board
 from src.settings import Settings
-from src.ui import embed, shell
+from src.ui import embed, people, shell
 from src.ui.html import h, join
 from src.ui.page import Page, View, Visit
 
@@ -91,7 +93,7 @@ class Documents:
             text, status = embed.document(found.page, self.board, self.settings, found.visit)
             headers = {"Cache-Control": "no-cache", "Content-Security-Policy": embed.policy()}
             return await HTMLResponse(text, status, headers)(scope, receive, send)
-        view = self._view(found)
+        view = await run_in_threadpool(self._view, found)  # it may ask the store
         if found.page.build is None or view.status != 200:  # nothing on it needs Gradio, so the browser is spared it
             document = self._plain(found.visit, view, found.page)
             answer = HTMLResponse(document, view.status, headers={"Cache-Control": "no-cache"})
@@ -107,7 +109,8 @@ class Documents:
             if match := pattern.match(path.rstrip("/") or "/"):
                 params = {key: convertors[key].convert(value) for key, value in match.groupdict().items()}
                 query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-                return Found(page, Visit(path, params, query), path == "/" or not path.endswith("/"))
+                me = people.who(HTTPConnection(scope), self.settings)
+                return Found(page, Visit(path, params, query, me), path == "/" or not path.endswith("/"))
         return None
 
     def wrap(self, gradio: str, found: Found, view: View, nonce: str) -> str:
@@ -139,13 +142,13 @@ class Documents:
         if not wants_page:
             return await self.app(scope, receive, send)
         visit = Visit(scope["path"].removeprefix(scope.get("root_path", "")) or "/")
-        lost = HTMLResponse(self._plain(visit, _message(404, *LOST)), status_code=404)
         missing = False
 
         async def watched(message: Message) -> None:
             nonlocal missing
             if message["type"] == "http.response.start" and message["status"] == 404:
                 missing = True
+                lost = HTMLResponse(self._plain(visit, _message(404, *LOST)), status_code=404)
                 await lost(scope, receive, send)
             elif not missing:
                 await send(message)

@@ -19,6 +19,7 @@ class Visit:
     path: str  # "/model/org/name", without the root path
     params: Mapping[str, str] = field(default_factory=dict)  # from the path: {"org": …, "name": …}
     query: Mapping[str, str] = field(default_factory=dict)  # from behind the "?"
+    me: str | None = None  # who asks, as far as they said; see `src.ui.people`
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from src.board.freshness import Freshness, freshness
 from src.board.snapshot import Board
 from src.core import suites
 from src.settings import Settings
-from src.ui import assets
+from src.ui import assets, people
 from src.ui.html import h, join
 from src.ui.page import Page, View, Visit
 
@@ -94,6 +94,7 @@ def header(page: Page | None, pages: Sequence[Page], board: Board, settings: Set
                     {"id": "lb-fresh", "class": "lb-fresh", "data-source": fresh.source, "data-revision": revision},
                     _fresh(fresh),
                 ),
+                people.corner(visit.me, visit.path.lstrip("/")),
                 h(
                     "button",
                     {

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
 from markupsafe import Markup
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from src.board.snapshot import Board
-from src.board.submission import PRECISIONS, WEIGHT_TYPES, Desk, Examination, Form, Rules
-from src.core.errors import BoardError, Denied, NotFound
-from src.core.lifecycle import Status
+from src.board.queue_watch import closed, watch
+from src.board.recent_models import RecentModels
+from src.board.snapshot import Board, Snapshot
+from src.board.submission import PRECISIONS, WEIGHT_TYPES, Desk, Form, Rules
+from src.core import suites
+from src.core.errors import Denied, NotFound, Throttled
 from src.core.model_types import MODEL_TYPES
-from src.core.queue import Queue
-from src.core.suites import load
 from src.settings import Settings
 from src.ui import assets, people
 from src.ui.html import h, join
 from src.ui.page import Page, View, Visit
+from src.ui.submit_answers import answer, receipt
 
-TEMPLATE = {"": "if the model has one", "yes": "yes", "no": "no"}
-MARKS = {"passed": "✓", "noted": "–", "refused": "✗"}
+TEMPLATES = {"": "use it where there is one", "yes": "use it", "no": "do without"}
+CHECKS = RateLimitItemPerMinute(40)  # of one person: each may cost a few calls to the Hub
+LONGEST = 300  # characters of a field
 
 
 def view(board: Board, settings: Settings, visit: Visit) -> View:
-    """The form; who is asking, and what the checks say, comes after."""
-    rules = Rules()
-    suites = {name: load(name).title for name in board.suites}
-    days = rules.window.days
+    """The form, and what is taken; what the checks say comes while it is filled in."""
+    shut = closed(board, settings)
     body = h(
         "article",
         {"class": "lb-text lb-submit", "data-submit": True},
@@ -39,51 +39,19 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
         h(
             "p",
             {"class": "lb-intro"},
-            "Everything that can be known without a GPU is checked here, at the commit you name, before it joins the ",
+            "What can be known without a GPU is checked here, at the very commit that will be judged. "
+            "Then the request joins the ",
             h("a", {"href": "queue"}, "queue"),
             ".",
         ),
-        h("div", {"data-person": True}),
         h(
-            "form",
-            {"novalidate": True},
-            _field("model", "Model", "org/name on the Hub", value=visit.query.get("model", ""), required=True),
-            _field(
-                "revision", "Revision", "branch, tag or commit (main where empty); what it stands for now is what runs"
-            ),
-            _choice("precision", "Precision", {each: each for each in PRECISIONS}),
-            _choice("weight_type", "Weights", {str(kind): words for kind, words in WEIGHT_TYPES.items()}),
-            _field("base_model", "Base model", "for adapters and differences: org/name", hidden=True),
-            _choice("model_type", "Type", {"": "choose"} | {each.key: each.title for each in MODEL_TYPES}),
-            _choice("use_chat_template", "Chat template", TEMPLATE),
-            _choice("suite", "Suite", suites) if len(suites) > 1 else None,
-            h("div", {"class": "lb-checks", "role": "status", "aria-live": "polite", "data-checks": True}),
-            h("button", {"type": "submit", "class": "lb-button lb-go", "disabled": True}, "Submit"),
+            "div",
+            {"data-person": True},
+            h("p", {"class": "lb-quiet lb-person"}, shut) if shut else people.greeting(visit.me, "submit"),
         ),
-        h("div", {"role": "status", "data-receipt": True}),
-        h("h2", {}, "What is taken"),
-        h(
-            "ul",
-            {},
-            h(
-                "li",
-                {},
-                "Public models with a licence and a card, as safetensors, of types that transformers knows; "
-                "no code of their own.",
-            ),
-            h(
-                "li",
-                {},
-                f"Up to {rules.limits.largest_b:.0f} B numbers at two bytes each; {rules.per_user} models a person and "
-                f"{rules.per_organisation} an organisation within {days} days.",
-            ),
-            h(
-                "li",
-                {},
-                "Nothing of your model is loaded on this page: its files are read as data. "
-                "The evaluation itself runs without network.",
-            ),
-        ),
+        _form(board, visit.query, is_open=shut is None and visit.me is not None),
+        h("div", {"role": "status", "tabindex": "-1", "data-receipt": True}),
+        _taken(Rules.of(settings)),
     )
     head = join(
         h("link", {"rel": "stylesheet", "href": assets.url("submit/submit.css")}),
@@ -93,110 +61,109 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
 
 
 def routes(board: Board, settings: Settings) -> list[BaseRoute]:
-    """Who is asking; the checklist of a form; handing it in."""
-    queue = Queue(board.store)
-    desk = Desk(queue)
+    """The checklist of a form, and handing it in. Both are for people only: they cost calls to the Hub."""
+    seen, rules = watch(board), Rules.of(settings)
+    patient = MovingWindowRateLimiter(MemoryStorage())
+    # what a person looks at may be a minute old; what is queued is examined anew
+    counter, desk = Desk(seen.queue, rules, RecentModels()), Desk(seen.queue, rules)
 
-    def person(request: Request) -> Response:
-        name = people.who(request, settings)
-        return JSONResponse(
-            {"name": name, "html": people.greeting(name, "submit")}, headers={"Cache-Control": "no-store"}
-        )
-
-    def check(said: dict[str, Any], me: str) -> dict[str, Any]:
+    def check(said: Mapping[str, str], me: str) -> dict[str, Any]:
+        _open(board, settings)
+        if not patient.hit(CHECKS, me):
+            raise Throttled("That is more checks than one person needs in a minute; wait a little.", 60.0)
         snapshot = _snapshot(board, said)
-        examination = desk.examine(_form(said), me, snapshot.suite, snapshot.frame)
-        wait = queue.snapshot().waiting if examination.request else ()
-        return {"ok": examination.request is not None, "html": _checklist(examination, len(wait))}
+        examination = counter.examine(_read(said), me, snapshot.suite, snapshot.frame)
+        return answer(examination, seen.look().state)
 
-    def hand_in(said: dict[str, Any], me: str) -> dict[str, Any]:
+    def hand_in(said: Mapping[str, str], me: str) -> dict[str, Any]:
+        _open(board, settings)
         snapshot = _snapshot(board, said)
-        receipt = desk.submit(_form(said), me, snapshot.suite, snapshot.frame)
-        return {
-            "ok": True,
-            "key": receipt.key,
-            "html": _receipt(receipt.standing.request.model, receipt.standing.place),
-        }
-
-    def answering(act: Any) -> Any:
-        async def handle(request: Request) -> Response:
-            try:
-                me = people.must_be(request, settings)
-                said = json.loads((await request.body())[:20_000] or b"{}")
-                return JSONResponse(await run_in_threadpool(act, {str(k): str(v) for k, v in said.items()}, me))
-            except Denied as error:
-                return JSONResponse({"ok": False, "html": _problem(str(error))}, status_code=403)
-            except BoardError as error:
-                return JSONResponse({"ok": False, "html": _problem(str(error))}, status_code=400)
-            except (ValueError, TypeError, AttributeError):
-                return JSONResponse({"ok": False, "html": _problem("This was not understood. Reload the page.")}, 400)
-
-        return handle
+        given = desk.submit(_read(said), me, snapshot.suite, snapshot.frame)
+        state = seen.renew().state
+        standing = state.standings.get(given.key, given.standing) if state else given.standing
+        return {"key": given.key, "html": receipt(standing, given.new)}
 
     return [
-        Route("/submit/person", person, methods=["GET"]),
-        Route("/submit/check", answering(check), methods=["POST"]),
-        Route("/submit/hand-in", answering(hand_in), methods=["POST"]),
+        Route("/submit/check", people.acting(settings, check), methods=["POST"]),
+        Route("/submit/hand-in", people.acting(settings, hand_in), methods=["POST"]),
     ]
 
 
-def _snapshot(board: Board, said: dict[str, Any]) -> Any:
+def _open(board: Board, settings: Settings) -> None:
+    if shut := closed(board, settings):
+        raise Denied(shut)
+
+
+def _snapshot(board: Board, said: Mapping[str, str]) -> Snapshot:
     try:
         return board.snapshot(said.get("suite") or None)
     except NotFound:
         return board.snapshot()
 
 
-def _form(said: dict[str, Any]) -> Form:
-    template = {"yes": True, "no": False}.get(said.get("use_chat_template", ""))
-    plain = {name: said.get(name, "").strip()[:200] for name in ("model", "revision", "base_model", "model_type")}
+def _read(said: Mapping[str, str]) -> Form:
+    plain = {name: said.get(name, "").strip()[:LONGEST] for name in ("model", "revision", "base_model", "model_type")}
     return Form(
         **plain,
         precision=said.get("precision", ""),
         weight_type=said.get("weight_type", "Original"),  # type: ignore[arg-type]  # judged by the desk
-        use_chat_template=template,
+        use_chat_template={"yes": True, "no": False}.get(said.get("use_chat_template", "")),
     )
 
 
-def _checklist(examination: Examination, waiting: int) -> Markup:
-    items = [
+def _form(board: Board, given: Mapping[str, str], *, is_open: bool) -> Markup:
+    # only what a harness runs can be asked for
+    offered = {name: suites.load(name).title for name in board.suites if suites.load(name).tasks}
+    types = {"": "not said"} | {each.key: each.title.capitalize() for each in MODEL_TYPES}
+    fields = [
+        _field("model", "Model", given, hint="organisation/name on the Hub", required=True),
+        _field("revision", "Revision", given, hint="a branch, tag or commit; main where empty"),
+        _choice("suite", "Suite", offered, given) if len(offered) > 1 else None,
         h(
-            "li",
-            {"data-state": check.state},
-            h("span", {"class": "lb-mark-of", "aria-hidden": "true"}, MARKS[check.state]),
-            h("span", {}, h("strong", {}, check.title), " ", h("span", {"class": "lb-quiet"}, check.sentence)),
-        )
-        for check in examination.checks
+            "div",
+            {"class": "lb-pair"},
+            _choice(
+                "precision", "Precision", {each: each for each in PRECISIONS}, {"precision": "bfloat16"} | dict(given)
+            ),
+            _choice("weight_type", "Weights", {str(kind): words for kind, words in WEIGHT_TYPES.items()}, given),
+        ),
+        _field("base_model", "Base model", given, hint="what the adapter or difference is built on", hidden=True),
+        h(
+            "div",
+            {"class": "lb-pair"},
+            _choice("model_type", "Type", types, given),
+            _choice("use_chat_template", "Chat template", TEMPLATES, given),
+        ),
     ]
-    known, request = examination.facts, examination.request
-    end = None
-    if request is not None and known is not None:
-        used = "used" if request.use_chat_template else "not used"
-        template = f"chat template {'found' if known.chat_template else 'not found'}, {used}"
-        before = f"{waiting} request{'' if waiting == 1 else 's'} before it" if waiting else "nothing waits before it"
-        end = h("p", {}, f"Ready: commit {request.revision[:12]}, {template}; {before}.")
-    elif examination.already is not None and examination.already.status in (Status.PENDING, Status.RUNNING):
-        end = h("p", {}, h("a", {"href": f"queue?q={examination.already.request.model}"}, "See it in the queue"))
-    return join(h("ul", {}, items), end)
+    end = [
+        h("div", {"class": "lb-checks", "role": "status", "data-checks": True}),
+        h("button", {"type": "submit", "class": "lb-button lb-go", "aria-disabled": "true"}, "Submit"),
+    ]
+    # the browser's own checks would speak before ours
+    form = {"novalidate": True, "autocomplete": "off", "aria-label": "Submit a model"}
+    return h("form", form, h("fieldset", {"disabled": not is_open}, fields, end))
 
 
-def _receipt(model: str, place: int | None) -> Markup:
-    where = f" at place {place}" if place else ""
-    return h(
-        "p",
-        {"class": "lb-receipt"},
-        h("strong", {}, f"{model} is in the queue{where}."),
-        " It is stored; you can close this page. ",
-        h("a", {"href": f"queue?q={model}"}, "Watch it"),
+def _taken(rules: Rules) -> Markup:
+    days, largest = rules.window.days, rules.limits.largest_b
+    points = (
+        "Public models with a licence and a model card; safetensors only, of types that transformers knows, "
+        "without code of their own.",
+        f"Up to {largest:g} B parameters in bfloat16, which is {2 * largest:g} GB; more in a smaller precision.",
+        f"Within {days} days, {_count(rules.per_user, 'model')} from one person and "
+        f"{_count(rules.per_organisation, 'model')} of one organisation.",
+        "One request for each model, commit, precision, kind of weights and suite.",
+        "Nothing of a model is loaded here: its files are read as data. The evaluation itself runs without a network.",
     )
+    return join(h("h2", {}, "What is taken"), h("ul", {}, [h("li", {}, point) for point in points]))
 
 
-def _problem(words: str) -> Markup:
-    return h("div", {"class": "lb-problem", "role": "alert"}, [h("p", {}, line) for line in words.splitlines()])
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _field(
-    name: str, label: str, hint: str, *, value: str = "", required: bool = False, hidden: bool = False
+    name: str, label: str, given: Mapping[str, str], *, hint: str, required: bool = False, hidden: bool = False
 ) -> Markup:
     return h(
         "p",
@@ -207,19 +174,21 @@ def _field(
             {
                 "id": f"lb-{name}",
                 "name": name,
-                "value": value,
-                "required": required,
-                "maxlength": "200",
-                "autocomplete": "off",
+                "value": given.get(name, "")[:LONGEST],
+                "aria-required": "true" if required else None,
+                "maxlength": str(LONGEST),
+                "autocapitalize": "off",
                 "spellcheck": "false",
-                "aria-describedby": f"lb-{name}-hint",
+                "aria-describedby": f"lb-{name}-hint lb-{name}-said",
             },
         ),
         h("small", {"id": f"lb-{name}-hint", "class": "lb-quiet"}, hint),
+        h("small", {"id": f"lb-{name}-said", "class": "lb-said", "aria-live": "polite"}),
     )
 
 
-def _choice(name: str, label: str, options: dict[str, str]) -> Markup:
+def _choice(name: str, label: str, options: Mapping[str, str], given: Mapping[str, str]) -> Markup:
+    chosen = given.get(name)
     return h(
         "p",
         {"class": "lb-field", "data-field": name},
@@ -227,7 +196,7 @@ def _choice(name: str, label: str, options: dict[str, str]) -> Markup:
         h(
             "select",
             {"id": f"lb-{name}", "name": name},
-            [h("option", {"value": key}, words) for key, words in options.items()],
+            [h("option", {"value": key, "selected": key == chosen}, words) for key, words in options.items()],
         ),
     )
 
