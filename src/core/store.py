@@ -10,16 +10,16 @@ import io
 import os
 import re
 import sqlite3
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol, runtime_checkable
 
 from src.core.errors import BadInput, Busy, Conflict, Corrupt, NotFound
+from src.core.store_log import Log, Logged
 
 Rev = str
 """A commit of a dataset: opaque, comparable for equality only."""
@@ -135,48 +135,35 @@ class LocalStore:
         self.name = str(root)
         self._clock = clock
         self._house = self.root / ".board"
-        self._local = threading.local()
         for folder in ("tmp", "old"):
             (self._house / folder).mkdir(parents=True, exist_ok=True)
-        with self._transaction() as log:
-            if not log.execute("SELECT 1 FROM sqlite_master WHERE name = 'commits'").fetchone():
-                for statement in SCHEMA:
-                    log.execute(statement)
-                self._adopt(log)
+        self._log = Log(self._house / "log.sqlite3")
+        with self._transaction():
+            if self._log.is_new():
+                self._log.prepare()
+                self._adopt()
+        self._forget("tmp", 3600.0)
 
     def head(self, dataset: str) -> Rev:
-        return self._commit(split_path(dataset)[0], None)[1]
+        return self._commit(split_path(dataset)[0], None).rev
 
     def list(self, prefix: str, rev: Rev | None = None) -> Sequence[Entry]:
         dataset, folder = split_path(prefix)
-        at, _ = self._commit(dataset, rev)
-        low, high = (f"{folder}/", f"{folder}0") if folder else ("", "\U0010ffff")  # "0" follows "/"
-        rows = self._log().execute(
-            "SELECT path, oid, size FROM files WHERE dataset = ? AND path >= ? AND path < ?"
-            " AND since <= ? AND (until IS NULL OR until > ?) ORDER BY path",
-            (dataset, low, high, at, at),
-        )
-        return [Entry(f"{dataset}/{path}", oid, size) for path, oid, size in rows]
+        found = self._log.files(dataset, folder, self._commit(dataset, rev).seq)
+        return [Entry(f"{dataset}/{path}", oid, size) for path, oid, size in found]
 
     def read(self, path: str, rev: Rev | None = None) -> bytes:
         dataset, rest = split_path(path)
-        at, found = self._commit(dataset, rev)
-        row = (
-            self._log()
-            .execute(
-                "SELECT oid FROM files WHERE dataset = ? AND path = ? AND since <= ? AND (until IS NULL OR until > ?)",
-                (dataset, rest, at, at),
-            )
-            .fetchone()
-        )
-        if row is None:
-            raise NotFound(f"There is no {path} in {self.name} at {found[:7]}.")
-        for place in (self.root / dataset / rest, self._house / "old" / row[0]):
+        commit = self._commit(dataset, rev)
+        oid = self._log.oid(dataset, rest, commit.seq)
+        if oid is None:
+            raise NotFound(f"There is no {path} in {self.name} at {commit.rev[:7]}.")
+        for place in (self.root / dataset / rest, self._house / "old" / oid):
             try:
                 data = place.read_bytes()
             except OSError:
                 continue
-            if blob_id(data) == row[0]:
+            if blob_id(data) == oid:
                 return data
         raise Corrupt(f"{path} in {self.name} is not what was committed: changed or deleted by hand? Put it back.")
 
@@ -193,17 +180,10 @@ class LocalStore:
         return self._write(files, message, write_once=False, expect=expect)
 
     def order(self, paths: Sequence[str], rev: Rev | None = None) -> Sequence[str]:
-        def since(path: str) -> int:
-            row = (
-                self._log()
-                .execute("SELECT min(since) FROM files WHERE dataset = ? AND path = ?", split_path(path))
-                .fetchone()
-            )
-            if row[0] is None:
-                raise NotFound(f"There is no {path} in {self.name}.")
-            return int(row[0])
-
-        return [path for _, path in sorted((since(path), path) for path in paths)]
+        since = {path: self._log.since(*split_path(path)) for path in paths}
+        if missing := [path for path, seq in since.items() if seq is None]:
+            raise NotFound(f"There is no {missing[0]} in {self.name}.")
+        return sorted(paths, key=lambda path: (since[path] or 0, path))
 
     def now(self) -> datetime:
         return self._clock()
@@ -217,42 +197,28 @@ class LocalStore:
     ) -> Rev:
         dataset, wanted = one_dataset(files)
         staged = {path: self._stage(data) for path, data in wanted if data is not None}
-        oids = {path: None if data is None else blob_id(data) for path, data in wanted}
         try:
-            with self._transaction() as log:
-                last = log.execute(LAST, (dataset,)).fetchone()
-                head = last[1] if last else None
-                if not write_once and head != expect:
-                    raise Conflict(f"{dataset} in {self.name} moved on to {head}; read it again, then write.")
-                now = {path: oid for path in oids for (oid,) in log.execute(CURRENT, (dataset, path))}
-                changed = [path for path, _ in wanted if now.get(path) != oids[path]]
-                if write_once and (taken := [path for path in changed if path in now]):
+            with self._transaction():
+                head = self._log.commit(dataset)
+                if not write_once and (head.rev if head else None) != expect:
+                    raise Conflict(f"{dataset} in {self.name} moved on; read it again, then write.")
+                now = {path: self._log.oid(dataset, path, head.seq) if head else None for path, _ in wanted}
+                then = {path: staged[path].oid if path in staged else None for path in now}
+                changed = [path for path in now if now[path] != then[path]]
+                if write_once and (taken := [path for path in changed if now[path]]):
                     raise Conflict(f"{dataset}/{taken[0]} is there already with other bytes; it is written once.")
-                if not changed and head is not None:
-                    return str(head)
-                at = self._clock()
-                rev = hashlib.sha1(
-                    repr((head, dataset, at.isoformat(), message, [(p, oids[p]) for p in changed])).encode(),
-                    usedforsecurity=False,
-                ).hexdigest()
-                seq = log.execute(
-                    "INSERT INTO commits (dataset, rev, at, message) VALUES (?, ?, ?, ?)",
-                    (dataset, rev, at.isoformat(), message),
-                ).lastrowid
+                if not changed and head:
+                    return head.rev
+                at = self._clock().isoformat()
+                rev = _sha1(head, dataset, at, message, [(path, then[path]) for path in changed])
+                seq = self._log.record(dataset, rev, at, message)
                 for path in changed:
-                    if path in now:
-                        self._keep(log, dataset, path, now[path])
-                        log.execute(
-                            "UPDATE files SET until = ? WHERE dataset = ? AND path = ? AND until IS NULL",
-                            (seq, dataset, path),
-                        )
+                    if oid := now[path]:
+                        self._keep(dataset, path, oid)
+                        self._log.end(dataset, path, seq)
                     self._place(dataset, path, staged.get(path))
                     if path in staged:
-                        size = staged[path].size
-                        log.execute(
-                            "INSERT INTO files (dataset, path, oid, size, since) VALUES (?, ?, ?, ?, ?)",
-                            (dataset, path, oids[path], size, seq),
-                        )
+                        self._log.begin(dataset, path, staged[path].oid, staged[path].size, seq)
                 for folder in {(self.root / dataset / path).parent for path in changed}:
                     _sync_folder(folder)
             return rev
@@ -266,112 +232,79 @@ class LocalStore:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        return _Staged(at, len(data))
+        return _Staged(at, blob_id(data), len(data))
 
-    def _keep(self, log: sqlite3.Connection, dataset: str, path: str, oid: str) -> None:
+    def _keep(self, dataset: str, path: str, oid: str) -> None:
         """Leaves the bytes that are about to go where a reader at an earlier revision finds them."""
-        now = time.time()
-        for old in (self._house / "old").iterdir():
-            current = (
-                "SELECT 1 FROM files WHERE oid = ? AND until IS NULL"  # a crash can leave only this copy of a file
-            )
-            if now - old.stat().st_mtime > self.KEEP_REPLACED and not log.execute(current, (old.name,)).fetchone():
-                old.unlink(missing_ok=True)
+        self._forget("old", self.KEEP_REPLACED)
         kept, place = self._house / "old" / oid, self.root / dataset / path
         if kept.exists():
             os.utime(kept)
         elif place.exists():
             os.replace(self._stage(place.read_bytes()).at, kept)
 
+    def _forget(self, folder: str, older: float) -> None:
+        now = time.time()
+        for file in (self._house / folder).iterdir():
+            with suppress(FileNotFoundError):  # somebody else tidies up, too
+                # a crash can leave the only copy of a file among the old ones
+                if now - file.stat().st_mtime > older and not self._log.is_current(file.name):
+                    file.unlink()
+
     def _place(self, dataset: str, path: str, staged: _Staged | None) -> None:
         place = self.root / dataset / path
         if staged is None:
             place.unlink(missing_ok=True)
+            with suppress(OSError):  # not empty
+                while (place := place.parent) != self.root / dataset:
+                    place.rmdir()
             return
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged.at, place)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-            raise BadInput(
-                f"{dataset}/{path} cannot be a file here: part of that path is a file, or it is a folder."
-            ) from error
+            raise BadInput(f"{dataset}/{path} cannot be a file: it is a folder, or lies below a file.") from error
 
-    def _commit(self, dataset: str, rev: Rev | None) -> tuple[int, Rev]:
-        row = (
-            self._log().execute(LAST, (dataset,)).fetchone()
-            if rev is None
-            else self._log()
-            .execute("SELECT seq, rev FROM commits WHERE rev = ? AND dataset = ?", (rev, dataset))
-            .fetchone()
-        )
-        if row is None:
+    def _commit(self, dataset: str, rev: Rev | None) -> Logged:
+        commit = self._log.commit(dataset, rev)
+        if commit is None:
             what = f"dataset {dataset}" if rev is None else f"revision {rev} of {dataset}"
             raise NotFound(f"There is no {what} in {self.name}.")
-        return int(row[0]), str(row[1])
+        return commit
 
-    def _adopt(self, log: sqlite3.Connection) -> None:
+    def _adopt(self) -> None:
         """Takes over a folder of files that has no log: each dataset becomes one commit."""
         for folder in sorted(self.root.iterdir()):
-            if not folder.is_dir() or not DATASET.fullmatch(folder.name):
+            files = sorted(file for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else []
+            if not files or not DATASET.fullmatch(folder.name):
                 continue
-            files = sorted(file for file in folder.rglob("*") if file.is_file())
-            if not files:
-                continue
-            rev = hashlib.sha1(repr((folder.name, uuid.uuid4().hex)).encode(), usedforsecurity=False).hexdigest()
-            seq = log.execute(
-                "INSERT INTO commits (dataset, rev, at, message) VALUES (?, ?, ?, ?)",
-                (folder.name, rev, self._clock().isoformat(), "files that were here before the log"),
-            ).lastrowid
+            rev = _sha1(folder.name, uuid.uuid4().hex)
+            seq = self._log.record(folder.name, rev, self._clock().isoformat(), "files that were here before the log")
             for file in files:
                 data = file.read_bytes()
-                log.execute(
-                    "INSERT INTO files (dataset, path, oid, size, since) VALUES (?, ?, ?, ?, ?)",
-                    (folder.name, file.relative_to(folder).as_posix(), blob_id(data), len(data), seq),
-                )
+                self._log.begin(folder.name, file.relative_to(folder).as_posix(), blob_id(data), len(data), seq)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        log = self._log()
+    def _transaction(self) -> Iterator[None]:
         try:
-            log.execute("BEGIN IMMEDIATE")
+            with self._log.transaction():
+                yield
         except sqlite3.OperationalError as error:
-            raise Busy(f"Another program has been writing to {self.name} for long; try again shortly.") from error
-        try:
-            yield log
-            log.execute("COMMIT")
-        except BaseException:
-            if log.in_transaction:
-                log.execute("ROLLBACK")
-            raise
-
-    def _log(self) -> sqlite3.Connection:
-        """This thread's connection; a forked child opens its own, as SQLite demands."""
-        if getattr(self._local, "pid", None) != os.getpid():
-            log = sqlite3.connect(self._house / "log.sqlite3", timeout=30.0, isolation_level=None)
-            log.execute("PRAGMA journal_mode = WAL")
-            log.execute("PRAGMA synchronous = FULL")
-            self._local.log, self._local.pid = log, os.getpid()
-        return self._local.log  # type: ignore[no-any-return]
+            raise Busy(f"The log of {self.name} cannot be written just now ({error}); try again shortly.") from error
 
 
 class _Staged(NamedTuple):
     at: Path
+    oid: str
     size: int
 
 
 DATASET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}")
 FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
-LAST = "SELECT seq, rev FROM commits WHERE dataset = ? ORDER BY seq DESC LIMIT 1"
-CURRENT = "SELECT oid FROM files WHERE dataset = ? AND path = ? AND until IS NULL"
-SCHEMA = (
-    "CREATE TABLE commits (seq INTEGER PRIMARY KEY AUTOINCREMENT, dataset TEXT NOT NULL, rev TEXT NOT NULL UNIQUE,"
-    " at TEXT NOT NULL, message TEXT NOT NULL)",
-    "CREATE INDEX commits_by_dataset ON commits (dataset, seq)",
-    # a file is there from commit `since` until commit `until`
-    "CREATE TABLE files (dataset TEXT NOT NULL, path TEXT NOT NULL, oid TEXT NOT NULL, size INTEGER NOT NULL,"
-    " since INTEGER NOT NULL, until INTEGER, PRIMARY KEY (dataset, path, since)) WITHOUT ROWID",
-    "CREATE UNIQUE INDEX files_now ON files (dataset, path) WHERE until IS NULL",
-)
+
+
+def _sha1(*parts: object) -> str:
+    return hashlib.sha1(repr(parts).encode(), usedforsecurity=False).hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:
