@@ -1,7 +1,9 @@
 // The parts that filters, columns and display options are made of; a popover on wide screens and the sheet on narrow ones
 // show the same parts.
 
+import { choice } from "./choice.js";
 import { el } from "./dom.js";
+import { changed, ranking } from "./ranking.js";
 import { UNKNOWN, count } from "./words.js";
 
 const FINDABLE = 12; // choices from which a list gets a box to find one in
@@ -19,6 +21,7 @@ export const PARTS = {
   hide: { title: "Hide", build: hides },
   columns: { title: "Columns", build: columns },
   display: { title: "Scores", build: display },
+  ranking: { title: "Ranking", build: ranking },
 };
 
 export const FILTERS = ["types", "family", "precision", "size", "license", "dates", "hide"];
@@ -30,6 +33,7 @@ export function active(part, query) {
   if (part === "dates") return isSet(query.uploaded) + isSet(query.submitted);
   if (part === "hide") return query.hide.length + query.official;
   if (part === "display") return (query.score !== "normalised") + (query.rank !== "all") + (query.average !== "all");
+  if (part === "ranking") return changed(query);
   return query[part]?.length ?? 0;
 }
 
@@ -40,21 +44,6 @@ const toggled = (values, value) => (values.includes(value) ? without(values, val
 export function label(about, group, value) {
   if (group === "types") return about.types.find(({ key }) => key === value)?.title ?? value;
   return value;
-}
-
-function choice({ text, title, shape, checked, n, onchange, type = "checkbox", name }) {
-  const box = el("input", { type, name, checked, onchange });
-  const tally = el("span.lt-n", {}, n === undefined ? "" : count(n));
-  const node = el("label.lt-choice", { title }, box, shape && el(`i.lt-shape.lt-shape-${shape}`, { "aria-hidden": "true" }), el("span", {}, text), tally);
-  return {
-    node,
-    update(isChecked, found) {
-      box.checked = isChecked;
-      if (found === undefined) return;
-      tally.textContent = count(found);
-      node.classList.toggle("lt-none", found === 0 && !isChecked);
-    },
-  };
 }
 
 function list(state, group, order) {

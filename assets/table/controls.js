@@ -35,6 +35,7 @@ export class Controls {
     this.buttons = new Map(FILTERS.map((part) => [part, this.opener(part)]));
     this.columns = this.opener("columns");
     this.display = this.opener("display");
+    this.ranking = this.opener("ranking");
     this.share = el("button.lt-button", { type: "button", "aria-haspopup": "true", onclick: ({ currentTarget }) => this.open("share", currentTarget) }, icon("share"), el("span", {}, "Share"));
     this.sheetButton = el("button.lt-button.lt-sheet-button", { type: "button", onclick: () => this.openSheet() }, icon("filter"), el("span", {}, "Filters"));
     this.status = el("span.lt-count", { id: "lt-status", role: "status", "aria-live": "polite" });
@@ -51,7 +52,7 @@ export class Controls {
     const searchBox = el("label.lt-search", {}, icon("search"), this.search, el("kbd", { "aria-hidden": "true" }, "/"));
     this.element = el("div.lt-controls", {},
       el("div.lt-line", {}, searchBox, this.sizes, this.sheetButton),
-      el("div.lt-line.lt-filters", {}, [...this.buttons.values()], el("span.lt-gap"), this.columns, this.display, this.share),
+      el("div.lt-line.lt-filters", {}, [...this.buttons.values()], el("span.lt-gap"), this.columns, this.display, this.ranking, this.share),
       el("div.lt-line.lt-state", {}, this.status, this.chips, this.compare, this.reset),
       this.popover, this.sheet, this.keys, this.said,
     );
@@ -71,13 +72,13 @@ export class Controls {
       chip.setAttribute("aria-pressed", query.size.includes(key));
       chip.lastChild.textContent = state.counts ? count(state.counts.size[key]) : "";
     });
-    for (const [part, button] of [...this.buttons, ["columns", this.columns], ["display", this.display]]) {
+    for (const [part, button] of [...this.buttons, ["columns", this.columns], ["display", this.display], ["ranking", this.ranking]]) {
       const n = part === "columns" ? Number(query.columns !== null) : active(part, query);
       button.classList.toggle("on", n > 0);
       button.querySelector(".lt-n").textContent = n && part !== "columns" ? n : "";
     }
     const chips = this.chipsOf(state);
-    this.chips.replaceChildren(...chips);
+    if (chips.length || this.chips.children.length) this.chips.replaceChildren(...chips);
     this.reset.disabled = !chips.length && !query.q;
     this.sheetButton.lastChild.textContent = chips.length ? `Filters (${chips.length})` : "Filters";
     this.opened?.update(state);
@@ -138,7 +139,7 @@ export class Controls {
 
   openSheet() {
     if (!this.state?.counts) return;
-    const parts = [...FILTERS, "display", "columns"].map((part) => {
+    const parts = [...FILTERS, "display", "ranking", "columns"].map((part) => {
       const built = PARTS[part].build(this.state);
       const n = el("span.lt-n");
       const details = el("details", {}, el("summary", {}, PARTS[part].title, n), built.node);

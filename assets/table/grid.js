@@ -3,9 +3,9 @@
 import { el, icon } from "./dom.js";
 import { PRECISION_SHORT, UNKNOWN, day, number, whole } from "./words.js";
 import { marks } from "./marks.js";
+import { shade, shades, whisker } from "./shades.js";
 
 const SPARE = 8; // rows kept painted beyond either edge
-const STEPS = 16; // shades of the tint
 const NORMAL_95 = 1.96; // standard errors either side
 const NARROW = 640; // px: below it a row takes two lines
 const MOST_STICKY = 6; // pinned rows that stay in sight
@@ -35,13 +35,16 @@ export class Grid {
     this.table = el("table.lt-grid", { role: "grid", tabindex: 0, "aria-label": "Models" }, this.head, this.pins, this.body);
     this.scroller = el("div.lt-scroll", {}, this.table);
     this.element = el("div.lt-frame", {}, this.scroller);
-    this.scroller.addEventListener("scroll", () => this.paint(), { passive: true });
+    this.place = { top: 0, left: 0, width: 0, height: 0 }; // asking the browser for these while painting would make it lay out twice
+    this.scroller.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.table.addEventListener("click", (event) => this.clicked(event));
     this.table.addEventListener("pointerover", (event) => {
       const slot = this.slotOf(event.target);
       if (slot && event.pointerType === "mouse") this.point(slot);
+      if (slot) this.explain(slot, event.target);
     });
     this.scroller.addEventListener("pointerleave", () => this.point(null));
+    shades();
     new ResizeObserver(() => this.measure()).observe(this.scroller);
   }
 
@@ -49,6 +52,7 @@ export class Grid {
   show(view, { keepPlace = true } = {}) {
     const before = this.view;
     this.view = view;
+    view.rawKeys = new Set(view.about.columns.filter(({ group }) => group === "raw scores").map(({ key }) => key));
     const layout = [view.columns.map((column) => column.key).join(), view.query.score, this.narrow, view.data.has("rank.low")].join("/");
     if (layout !== this.layout) {
       this.layout = layout;
@@ -58,9 +62,9 @@ export class Grid {
     this.total = view.total ?? view.answer.rows.length - view.answer.pinned;
     this.table.setAttribute("aria-rowcount", this.total + view.answer.pinned + 1);
     this.table.setAttribute("aria-colcount", view.columns.length);
-    this.body.style.height = `${this.total * this.height}px`;
+    write(this.body.style, "height", `${this.total * this.height}px`);
     this.paintPins();
-    if (!keepPlace) this.scroller.scrollTop = 0;
+    if (!keepPlace && this.place.top) this.scroller.scrollTop = this.place.top = 0;
     if (before && !keepPlace) this.active = -1;
     for (const slot of this.slots) slot.at = -1;
     this.paint();
@@ -69,15 +73,16 @@ export class Grid {
   // ── layout ──
 
   measure() {
-    const narrow = this.scroller.clientWidth < NARROW;
-    const height = this.scroller.clientHeight;
+    const { scrollTop, scrollLeft, clientWidth, clientHeight } = this.scroller;
+    this.place = { top: scrollTop, left: scrollLeft, width: clientWidth, height: clientHeight };
+    const narrow = clientWidth < NARROW;
     const changed = narrow !== this.narrow;
     this.narrow = narrow;
     this.height = narrow ? 58 : 36;
     this.element.classList.toggle("narrow", narrow);
     this.element.style.setProperty("--lt-row", `${this.height}px`);
-    this.element.style.setProperty("--lt-view", `${this.scroller.clientWidth}px`);
-    this.inView = Math.ceil(height / this.height);
+    this.element.style.setProperty("--lt-view", `${clientWidth}px`);
+    this.inView = Math.ceil(clientHeight / this.height);
     if (!this.view) return;
     if (changed) this.show(this.view);
     else this.paint();
@@ -102,7 +107,8 @@ export class Grid {
     this.element.style.setProperty("--lt-rank", ranged && !this.narrow ? "116px" : "58px");
     const least = (form) => Number(/\d+/.exec(form)[0]);
     const sum = this.narrow ? numbers.map(narrow).map(least) : columns.map(width).map(least);
-    this.element.style.setProperty("--lt-least", `${sum.reduce((one, other) => one + other, this.narrow ? 20 : 0)}px`);
+    this.least = sum.reduce((one, other) => one + other, this.narrow ? 20 : 0);
+    this.element.style.setProperty("--lt-least", `${this.least}px`);
     this.headRow.replaceChildren(...columns.map((column, at) => this.header(column, at)));
     this.pins.replaceChildren();
     this.body.replaceChildren();
@@ -122,9 +128,8 @@ export class Grid {
     this.columns.forEach(({ key }, at) => {
       const cell = this.headRow.children[at];
       const place = sorts.findIndex((sort) => sort.key === key);
-      if (place >= 0) cell.setAttribute("aria-sort", sorts[place].descending ? "descending" : "ascending");
-      else cell.removeAttribute("aria-sort");
-      cell.querySelector(".lt-arrow").textContent = place >= 0 && sorts.length > 1 ? place + 1 : "";
+      write(cell, "ariaSort", place < 0 ? null : sorts[place].descending ? "descending" : "ascending");
+      write(cell.querySelector(".lt-arrow"), "textContent", place >= 0 && sorts.length > 1 ? String(place + 1) : "");
     });
   }
 
@@ -143,15 +148,15 @@ export class Grid {
     const text = document.createTextNode("");
     if (column.kind === "type") node.append(el("i.lt-shape", { "aria-hidden": "true" }), el("span", {}, text));
     else node.append(text);
-    const aside = column.key === "rank" || column.key === "average" ? node.appendChild(el("span.lt-aside", {})) : null;
-    return { column, node, text, aside };
+    const aside = column.key === "rank" || column.key === "average" ? node.appendChild(el("span.lt-aside", {}, document.createTextNode(""))) : null;
+    return { column, base: node.className, node, text, aside };
   }
 
   modelCell(node, column) {
     const [org, start, end] = ["", "", ""].map((text) => document.createTextNode(text));
     const shape = el("i.lt-shape", { "aria-hidden": "true" });
-    const run = el("span.lt-run", {});
-    const flag = el("span.lt-flag", {});
+    const run = el("span.lt-run", {}, document.createTextNode(""));
+    const flag = el("span.lt-flag", {}, document.createTextNode(""));
     const link = el("a.lt-name", { tabindex: -1 }, el("span.lt-org", {}, org), el("span.lt-start", {}, start), el("span.lt-end", {}, end));
     const more = el("button.lt-more", { type: "button", tabindex: -1, "aria-label": "Actions" }, icon("more"));
     node.append(shape, link, run, flag, more);
@@ -160,7 +165,7 @@ export class Grid {
 
   paint() {
     if (!this.view || !this.height) return;
-    const top = Math.max(0, this.scroller.scrollTop - (this.pins.classList.contains("stay") ? 0 : this.pins.offsetHeight));
+    const top = Math.max(0, this.place.top - (this.pinsStay ? 0 : this.pinsHeight));
     const first = Math.max(0, Math.floor(top / this.height) - SPARE);
     const last = Math.min(this.total, Math.ceil(top / this.height) + this.inView + SPARE);
     const wanted = Math.min(this.inView + 2 * SPARE + 2, Math.max(this.total, 1));
@@ -170,10 +175,8 @@ export class Grid {
       const slot = this.slots[at % used];
       if (slot.at !== at) this.fill(slot, at, this.view.answer.pinned);
     }
-    for (const slot of this.slots) {
-      const away = slot.at < first || slot.at >= last;
-      if (slot.row.hidden !== away) slot.row.hidden = away;
-    }
+    // a row out of sight stays as it is: to hide it and show it again costs more than to keep it
+    for (const slot of this.slots) write(slot.row, "hidden", slot.at < 0 || slot.at >= this.total);
     this.paintEdges();
     marks(this.view, [...this.pinned, ...this.slots]);
   }
@@ -183,8 +186,10 @@ export class Grid {
     while (this.pinned.length < pinned) this.pinned.push(this.slot(this.pins));
     while (this.pinned.length > pinned) this.pinned.pop().row.remove();
     this.pinned.forEach((slot, at) => this.fill(slot, at, 0));
-    this.pins.classList.toggle("stay", pinned <= (this.narrow ? MOST_STICKY / 2 : MOST_STICKY));
-    this.pins.hidden = !pinned;
+    this.pinsStay = pinned <= (this.narrow ? MOST_STICKY / 2 : MOST_STICKY);
+    this.pinsHeight = pinned ? pinned * this.height + 2 : 0;
+    this.pins.classList.toggle("stay", this.pinsStay);
+    write(this.pins, "hidden", !pinned);
   }
 
   fill(slot, at, offset) {
@@ -193,35 +198,41 @@ export class Grid {
     const { row } = slot;
     slot.at = at;
     slot.position = position;
-    row.id = `lt-row-${position}`;
-    row.setAttribute("aria-rowindex", position + 2);
-    if (offset || !answer.pinned || slot.row.parentNode === this.body) row.style.transform = `translateY(${at * this.height}px)`;
-    row.classList.toggle("active", position === this.active);
+    write(row, "id", `lt-row-${position}`);
+    write(row, "ariaRowIndex", String(position + 2));
+    if (row.parentNode === this.body) write(row.style, "transform", `translateY(${at * this.height}px)`);
+    toggle(row, "active", position === this.active);
     if (position >= answer.rows.length) {
       row.classList.add("waiting"); // its values are still on their way
       row.classList.remove("chosen");
       slot.index = -1;
       for (const { text, aside } of slot.cells) {
         if (text) text.data = "";
-        if (aside) aside.textContent = "";
+        if (aside) aside.firstChild.data = "";
       }
       return;
     }
     const index = answer.rows[position];
     slot.index = index;
-    row.classList.remove("waiting");
-    const isChosen = chosen.has(data.id(index));
-    row.classList.toggle("chosen", isChosen);
-    row.setAttribute("aria-selected", isChosen);
-    row.classList.toggle("pinned", position < answer.pinned);
+    toggle(row, "waiting", false);
+    const isChosen = chosen.size > 0 && chosen.has(data.id(index));
+    toggle(row, "chosen", isChosen);
+    write(row, "ariaSelected", String(isChosen));
+    toggle(row, "pinned", position < answer.pinned);
     for (const cell of slot.cells) FILL[cell.column.kind](cell, index, this.view, position);
   }
 
+  scrolled() {
+    const { scrollTop, scrollLeft } = this.scroller;
+    Object.assign(this.place, { top: scrollTop, left: scrollLeft });
+    this.paint();
+  }
+
   paintEdges() {
-    const { scrollLeft, scrollWidth, clientWidth, scrollTop } = this.scroller;
-    this.element.classList.toggle("more-right", scrollLeft + clientWidth < scrollWidth - 2);
-    this.element.classList.toggle("more-left", scrollLeft > 2);
-    this.element.classList.toggle("scrolled", scrollTop > 2);
+    const { left, width, top } = this.place;
+    this.element.classList.toggle("more-right", left + width < this.least - 2);
+    this.element.classList.toggle("more-left", left > 2);
+    this.element.classList.toggle("scrolled", top > 2);
   }
 
   // ── the reader's hand ──
@@ -239,6 +250,12 @@ export class Grid {
     if (slot === this.pointed || this.narrow) return;
     this.pointed = slot;
     this.on.acts(slot, null);
+  }
+
+  /** The whole value of the cell under the pointer, in words: made when it is looked at. */
+  explain(slot, target) {
+    const cell = slot.cells.find(({ node }) => node.contains(target));
+    if (cell && slot.index >= 0) cell.node.title = EXPLAIN[cell.column.kind](cell.column, slot.index, this.view);
   }
 
   slotOf(node) {
@@ -267,27 +284,23 @@ export class Grid {
 
   reveal(at) {
     if (at < 0) return;
-    const covered = this.head.offsetHeight + (this.pins.classList.contains("stay") ? this.pins.offsetHeight : 0);
-    const top = at * this.height;
-    const room = this.scroller.clientHeight - covered - this.height;
-    if (top < this.scroller.scrollTop) this.scroller.scrollTop = top;
-    else if (top > this.scroller.scrollTop + room) this.scroller.scrollTop = top - room;
-    this.paint();
+    const top = at * this.height + (this.pinsStay ? 0 : this.pinsHeight);
+    const room = this.place.height - this.head.offsetHeight - (this.pinsStay ? this.pinsHeight : 0) - this.height;
+    if (top < this.place.top) this.scroller.scrollTop = top;
+    else if (top > this.place.top + room) this.scroller.scrollTop = top - room;
+    this.scrolled();
   }
 }
 
-/** How each kind of cell is filled: (cell, index of the row, view). */
+/** How each kind of cell is filled: (cell, index of the row, view, position). */
 const FILL = {
   rank({ node, text, aside }, index, { answer, data }) {
     const rank = answer.ranks[index];
-    text.data = Number.isNaN(rank) ? "–" : String(rank);
+    write(text, "data", Number.isNaN(rank) ? "–" : String(rank));
+    const { isPublished } = answer; // what is known of its certainty belongs to the published average
     const [low, high] = [data.number("rank.low", index), data.number("rank.high", index)];
-    const hasRange = low < high;
-    aside.textContent = hasRange ? `${low}–${high}` : "";
-    const isTied = data.flag("tied", index) === true;
-    node.classList.toggle("lt-tied", isTied);
-    const range = hasRange ? `; between ${low} and ${high} with 95 % confidence` : "";
-    node.title = Number.isNaN(rank) ? "No rank: a benchmark is missing" : `Rank ${rank}${range}${isTied && rank > 1 ? "; cannot be told from the best" : ""}`;
+    write(aside.firstChild, "data", isPublished && low < high ? `${low}–${high}` : "");
+    toggle(node, "lt-tied", isPublished && data.flag("tied", index) === true);
   },
 
   model({ node, link, org, start, end, shape, run, flag }, index, view, position) {
@@ -296,82 +309,117 @@ const FILL = {
     const slash = model.indexOf("/") + 1;
     const name = model.slice(slash);
     const cut = name.length > 14 ? name.length - 8 : name.length; // the end of a long name tells versions apart
-    org.data = model.slice(0, slash);
-    start.data = name.slice(0, cut);
-    end.data = name.slice(cut);
-    const isRepeated = data.repeated.has(index) || position < answer.pinned;
-    const precision = data.text("precision", index);
-    run.textContent = isRepeated && precision ? (PRECISION_SHORT[precision] ?? precision) : "";
+    write(org, "data", model.slice(0, slash));
+    write(start, "data", name.slice(0, cut));
+    write(end, "data", name.slice(cut));
+    const precision = data.repeated.has(index) || position < answer.pinned ? data.text("precision", index) : null;
+    write(run.firstChild, "data", precision ? (PRECISION_SHORT[precision] ?? precision) : "");
+    toggle(run, "on", Boolean(precision));
     link.href = view.href(index);
-    link.setAttribute("aria-label", isRepeated && precision ? `${model}, ${precision}` : model);
+    link.setAttribute("aria-label", precision ? `${model}, ${precision}` : model);
     node.title = model;
-    flag.textContent = data.flag("flagged", index) ? "flagged" : data.flag("available", index) === false ? "gone" : "";
-    flag.title = flag.textContent === "flagged" ? "Reported for training on a benchmark" : flag.textContent ? "No longer on the Hub" : "";
-    const type = data.text("type", index);
-    shape.className = `lt-shape lt-shape-${css(type ?? "other")}`;
+    const mark = data.flag("flagged", index) ? "flagged" : data.flag("available", index) === false ? "gone" : "";
+    write(flag.firstChild, "data", mark);
+    toggle(flag, "on", Boolean(mark));
+    write(shape, "className", `lt-shape lt-shape-${css(data.text("type", index) ?? "other")}`);
   },
 
   type({ node, text }, index, { data, types }) {
     const type = data.text("type", index);
-    node.firstChild.className = `lt-shape lt-shape-${css(type ?? "other")}`;
-    text.data = type === null ? UNKNOWN : (types[type]?.title ?? type);
-    node.title = types[type]?.help ?? "Type unknown";
+    write(node.firstChild, "className", `lt-shape lt-shape-${css(type ?? "other")}`);
+    write(text, "data", type === null ? UNKNOWN : (types[type]?.title ?? type));
   },
 
-  score({ column, node, text, aside }, index, view) {
-    const { data, answer, query, about } = view;
-    const raw = query.score === "raw" && column.key !== "average" ? `${column.key}.raw` : column.key;
-    const path = about.columns.some(({ key }) => key === raw) ? raw : column.key;
-    const value = column.key === "average" ? answer.averages[index] : data.number(path, index);
+  score({ column, base, node, text, aside }, index, view) {
+    const { value, error, isAtChance, low, high } = reading(column, index, view);
     const isMissing = Number.isNaN(value);
-    text.data = isMissing ? "–" : value.toFixed(column.digits);
-    node.title = isMissing ? (data.has(path) ? "No score: not run, or not finished" : "On its way") : whole(value, column);
-    const [low, high] = about.scales[path] ?? [0, 100];
-    const share = Math.max(0, Math.min(1, (value - low) / (high - low || 1)));
-    node.style.setProperty("--h", isMissing ? 0 : column.key === "average" ? share.toFixed(3) : Math.round(share ** 1.5 * STEPS) / STEPS);
-    const isPublished = column.key === "average" ? query.average === "all" : path === column.key;
-    const error = isPublished && !isMissing ? data.number(`${column.key}.se`, index) : NaN;
-    whisker(node, value, error, data.flag(`${column.key}.approximate`, index), low, high);
-    node.classList.toggle("lt-chance", isPublished && data.flag(`${column.key}.at_chance`, index) === true);
-    if (aside) aside.textContent = error > 0 ? `±${(error * NORMAL_95).toFixed(1)}` : "";
-    if (node.classList.contains("lt-chance")) node.title += "; no better than guessing";
+    write(text, "data", isMissing ? "–" : value.toFixed(column.digits));
+    const at = (score) => Math.max(0, Math.min(1, (score - low) / (high - low || 1)));
+    const margin = error > 0 ? error * NORMAL_95 : 0;
+    const tint = isMissing ? 0 : shade(at(value));
+    // the average has its interval in figures, and a bar instead of a tint
+    const line = isMissing ? "" : aside ? whisker(0, at(value)) : margin ? whisker(at(value - margin), at(value + margin)) : "";
+    write(node, "className", `${base} ${tint ? `lt-h${tint}` : ""} ${line}${isAtChance ? " lt-chance" : ""}`);
+    if (aside) write(aside.firstChild, "data", margin ? `±${margin.toFixed(1)}` : "");
   },
 
-  number({ column, node, text }, index, { data }) {
-    const value = data.number(column.key, index);
-    text.data = number(value, column) ?? "–";
-    node.title = `${column.title}: ${whole(value, column)}`;
+  number({ column, text }, index, { data }) {
+    write(text, "data", number(data.number(column.key, index), column) ?? "–");
   },
 
   text({ column, node, text }, index, { data }) {
-    const value = data.text(column.key, index);
-    text.data = value ?? UNKNOWN;
-    node.title = value ?? UNKNOWN;
-    node.classList.toggle("lt-unknown", value === null || value === UNKNOWN);
+    const value = data.text(column.key, index) ?? UNKNOWN;
+    write(text, "data", value);
+    toggle(node, "lt-unknown", value === UNKNOWN);
   },
 
   flag({ column, node, text }, index, { data }) {
     const value = data.flag(column.key, index);
-    text.data = value === null ? UNKNOWN : value ? "yes" : "no";
-    node.classList.toggle("lt-unknown", value !== true);
+    write(text, "data", value === null ? UNKNOWN : value ? "yes" : "no");
+    toggle(node, "lt-unknown", value !== true);
   },
 
   date({ column, node, text }, index, { data }) {
     const value = day(data.number(column.key, index));
-    text.data = value ?? UNKNOWN;
-    node.classList.toggle("lt-unknown", value === null);
+    write(text, "data", value ?? UNKNOWN);
+    toggle(node, "lt-unknown", value === null);
   },
 };
 
-/** Where the true score lies with 95 % confidence: a line below the number, and words on hover. */
-function whisker(node, value, error, isApproximate, low, high) {
-  const margin = error * NORMAL_95;
-  const at = (score) => Math.max(0, Math.min(1, (score - low) / (high - low || 1)));
-  node.style.setProperty("--w0", error > 0 ? at(value - margin).toFixed(3) : 0);
-  node.style.setProperty("--w1", error > 0 ? at(value + margin).toFixed(3) : 0);
-  if (!(error > 0)) return;
-  const between = `between ${(value - margin).toFixed(1)} and ${(value + margin).toFixed(1)} with 95 % confidence`;
-  node.title += `; ${between}${isApproximate ? ", approximately: from the number of items" : ""}`;
+/** What each kind of cell says when it is pointed at: (column, index of the row, view). */
+const EXPLAIN = {
+  rank(column, index, { answer, data }) {
+    const rank = answer.ranks[index];
+    if (Number.isNaN(rank)) return "No rank: a benchmark is missing";
+    if (!answer.isPublished) return `Rank ${rank} by the average asked for`;
+    const [low, high] = [data.number("rank.low", index), data.number("rank.high", index)];
+    const range = low < high ? `; between ${low} and ${high} with 95 % confidence` : "";
+    return `Rank ${rank}${range}${data.flag("tied", index) && rank > 1 ? "; cannot be told from the best" : ""}`;
+  },
+  model(column, index, { data }) {
+    const flags = [data.flag("flagged", index) && "reported for training on a benchmark", data.flag("available", index) === false && "no longer on the Hub"];
+    return [data.text("model", index), data.text("precision", index), ...flags].filter(Boolean).join(", ");
+  },
+  type: (column, index, { data, types }) => types[data.text("type", index)]?.help ?? "Type unknown",
+  score(column, index, view) {
+    const { path, value, error, isApproximate, isAtChance } = reading(column, index, view);
+    if (Number.isNaN(value)) return view.data.has(path) ? "No score: not run, or not finished" : "On its way";
+    const margin = error * NORMAL_95;
+    const between = `; between ${(value - margin).toFixed(1)} and ${(value + margin).toFixed(1)} with 95 % confidence`;
+    const sure = error > 0 ? between + (isApproximate ? ", approximately: from the number of items" : "") : "";
+    return whole(value, column) + sure + (isAtChance ? "; no better than guessing" : "");
+  },
+  number: (column, index, { data }) => `${column.title}: ${whole(data.number(column.key, index), column)}`,
+  text: (column, index, { data }) => data.text(column.key, index) ?? UNKNOWN,
+  flag: (column) => column.help,
+  date: (column) => column.help,
+};
+
+/** A score as the view shows it, how sure it is, and the ends of its tint. */
+function reading(column, index, { data, answer, query, about, rawKeys }) {
+  const path = query.score === "raw" && rawKeys.has(`${column.key}.raw`) ? `${column.key}.raw` : column.key;
+  const isAverage = column.key === "average";
+  const value = isAverage ? answer.averages[index] : data.number(path, index);
+  const isPublished = isAverage ? answer.isPublished : path === column.key;
+  const [low, high] = (isAverage && answer.scale) || (about.scales[path] ?? [0, 100]);
+  return {
+    path,
+    value,
+    low,
+    high,
+    error: isPublished && !Number.isNaN(value) ? data.number(`${column.key}.se`, index) : NaN,
+    isApproximate: data.flag(`${column.key}.approximate`, index) === true,
+    isAtChance: isPublished && data.flag(`${column.key}.at_chance`, index) === true,
+  };
+}
+
+/** Write only what changed: even the same text makes the browser lay out again. */
+function write(target, property, value) {
+  if (target[property] !== value) target[property] = value;
+}
+
+function toggle(node, name, on) {
+  if (node.classList.contains(name) !== on) node.classList.toggle(name, on);
 }
 
 const css = (key) => key.replace(/[^A-Za-z0-9]/g, "-");

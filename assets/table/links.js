@@ -1,9 +1,11 @@
 // The URL of a view: our parameters, and those of the original board, as `src/board/links.py` reads them.
 
+import { WAYS } from "./aggregate.js";
 import { LONGEST_QUERY, widen } from "./search.js";
 
 const MOST_PINS = 50;
 const MOST_SORTS = 5;
+export const HEAVIEST = 5; // times a benchmark's own weight
 const SIZES = ["edge", "consumer", "mid", "gpu_rich"];
 const HIDES = ["merged", "moe", "flagged", "gone"];
 
@@ -59,6 +61,8 @@ export const DEFAULT = Object.freeze({
   score: "normalised",
   rank: "all",
   average: "all",
+  aggregate: null,
+  weights: [],
   suite: null,
 });
 
@@ -88,6 +92,8 @@ export function read(search) {
     score: [get("score"), get("scoreDisplay")].includes("raw") ? "raw" : "normalised",
     rank: get("rank") === "shown" || get("rankingMode") === "dynamic" ? "shown" : "all",
     average: get("average") === "shown" || get("averageMode") === "visible" ? "shown" : "all",
+    aggregate: Object.hasOwn(WAYS, get("aggregate")) ? get("aggregate") : null,
+    weights: readWeights(list("weights")),
     suite: get("suite") || null,
   };
 }
@@ -100,7 +106,7 @@ export function write(query) {
     if (text !== form(name, DEFAULT[name])) params.set(name, text ?? "");
   }
   // commas and slashes are allowed in a query and read better
-  return params.toString().replaceAll("%2C", ",").replaceAll("%2F", "/").replaceAll("%7E", "~").replaceAll("%40", "@");
+  return params.toString().replaceAll("%2C", ",").replaceAll("%2F", "/").replaceAll("%7E", "~").replaceAll("%40", "@").replaceAll("%3A", ":");
 }
 
 /** Model and precision in a pin of the original board, `org/name_bfloat16_<sha>_True`; null if it is none. */
@@ -113,6 +119,7 @@ function form(name, value) {
   if (["params", "uploaded", "submitted"].includes(name)) {
     return value.every((end) => end === null) ? null : value.map((end) => (typeof end === "number" ? +end.toPrecision(6) : (end ?? ""))).join();
   }
+  if (name === "weights") return value.map(([key, weight]) => `${key}:${+weight.toPrecision(6)}`).join();
   if (Array.isArray(value)) return value.map((word) => word.replaceAll("%", "%25").replaceAll(",", "%2C")).join();
   return value === true ? "1" : value === false || value === null ? null : String(value);
 }
@@ -135,6 +142,16 @@ function readParams(text) {
 function readDays(text) {
   const ends = text.split(",").map((end) => (/^\d{4}-\d\d-\d\d$/.test(end) ? end : null));
   return ends.length === 2 ? ends : [null, null];
+}
+
+/** `ifeval:2` and the like; 1 changes nothing and is left out. */
+function readWeights(words) {
+  const weights = new Map();
+  for (const word of words) {
+    const [, key, text] = /^([a-z0-9_]{1,40}):(\d+(?:\.\d+)?)$/.exec(word) ?? [];
+    if (key && Number(text) <= HEAVIEST) weights.set(key, Number(text));
+  }
+  return [...weights].filter(([, weight]) => weight !== 1);
 }
 
 function readColumn(word) {

@@ -3,7 +3,7 @@
 import { readPin } from "./links.js";
 import { parse } from "./search.js";
 import { UNKNOWN, since } from "./words.js";
-import { averages, ranks } from "./standing.js";
+import { averages, counts, isPublished, pointsUp, ranks } from "./standing.js";
 
 const GROUPS = ["q", "types", "family", "precision", "license", "size", "params", "uploaded", "submitted", "hide", "official"];
 const BIT = Object.fromEntries(GROUPS.map((group, at) => [group, 1 << at]));
@@ -27,10 +27,15 @@ export class Answers {
     const failed = this.failed(query, search);
     const pins = this.once("pins", query.pinned.join(), () => this.find(query.pinned));
     const shown = this.shown(query.columns);
-    const average = this.once("average", query.average === "shown" ? shown.map((column) => column.key).join() : "", () =>
-      averages(data, this.about.columns, query.average === "shown" ? shown : null),
-    );
-    const order = this.order(query, average);
+    const counted = counts(query, this.about, shown);
+    const asked = [query.aggregate, query.weights.join(), counted.map((column) => column.key).join()].join("/");
+    const average = this.once("average", asked, () => averages(data, this.about, query, counted));
+    const published = isPublished(query, this.about, counted);
+    const upward = pointsUp(query, this.about);
+    const best = { key: "average", descending: upward };
+    // nothing asked for: the best first, whichever way the average points
+    const isPlain = query.sort.length === 1 && query.sort[0].key === "average" && query.sort[0].descending;
+    const order = this.order(isPlain ? { ...query, sort: [best] } : query, average);
     const isPinned = new Set(pins);
     const rows = new Uint32Array(data.n);
     rows.set(pins);
@@ -40,7 +45,7 @@ export class Answers {
       if (failed[row] === 0 && !isPinned.has(row)) rows[filled++] = row;
     }
     const matches = filled - pins.filter((row) => failed[row] !== 0).length;
-    const byAverage = this.order({ sort: [{ key: "average", descending: true }], score: "normalised" }, average);
+    const byAverage = this.order({ sort: [best], score: "normalised" }, average);
     const among = query.rank === "shown" ? (row) => failed[row] === 0 || isPinned.has(row) : null;
     return {
       rows: rows.subarray(0, filled),
@@ -51,18 +56,24 @@ export class Answers {
       problem: search.problem,
       search,
       failed,
+      isPublished: published,
+      scale: published ? null : this.once("scale", average, () => ends(average, upward)),
     };
   }
 
   /** How many rows each choice of each filter would leave, and what dropping a filter would bring back. */
   counts(failed) {
     const { data, about } = this;
-    const groups = Object.entries(CHOICES).map(([group, key]) => ({ group, bit: BIT[group], ...tally(data.column(key)) }));
+    const groups = Object.entries(CHOICES).map(([group, key]) => {
+      const { values, codes, every } = this.once("tally", key, () => tally(data.column(key)));
+      return { group, bit: BIT[group], values, codes, every, found: new Float64Array(values.length) };
+    });
     const sizes = new Float64Array(about.sizes.length);
     const hides = new Float64Array(about.hides.length);
     const relaxed = new Float64Array(GROUPS.length);
     const params = data.numbers("params_b");
-    const flags = about.hides.map(({ path, when }) => [data.column(path)?.flags, when ? 49 : 48]);
+    const inSize = about.sizes.map(({ key, low, high }) => this.once("in size", key, () => this.rows((row) => within(params?.[row], low, high))));
+    const isHidden = about.hides.map(({ key, path, when }) => this.once("is hidden", key, () => this.rows((row) => data.flag(path, row) === when)));
     const official = data.column("official")?.flags;
     let officials = 0;
     for (let row = 0; row < data.n; row++) {
@@ -70,11 +81,8 @@ export class Answers {
       if (fails & (fails - 1)) continue; // fails two filters: no single choice brings it back
       if (fails) relaxed[31 - Math.clz32(fails)]++;
       for (const { bit, codes, found } of groups) if (!(fails & ~bit)) found[(codes ? codes[row] : -1) + 1]++;
-      if (!(fails & ~BIT.size) && params) {
-        const at = about.sizes.findIndex((size) => within(params[row], size.low, size.high));
-        if (at >= 0) sizes[at]++;
-      }
-      if (!(fails & ~BIT.hide)) flags.forEach(([sign, when], at) => sign?.charCodeAt(row) === when && hides[at]++);
+      if (!(fails & ~BIT.size)) for (let at = 0; at < sizes.length; at++) sizes[at] += inSize[at][row];
+      if (!(fails & ~BIT.hide)) for (let at = 0; at < hides.length; at++) hides[at] += isHidden[at][row];
       if (!(fails & ~BIT.official) && official?.charCodeAt(row) === 49) officials++;
     }
     return {
@@ -228,6 +236,16 @@ export class Answers {
   }
 }
 
+/** The worst and the best of an average that was made here: between them its bar is drawn. */
+function ends(average, upward) {
+  let [least, most] = [Infinity, -Infinity];
+  for (const value of average) {
+    if (value < least) least = value;
+    if (value > most) most = value;
+  }
+  return most > least ? (upward ? [least, most] : [most, least]) : null;
+}
+
 const isSet = (ends) => ends.some((end) => end !== null);
 const within = (value, low, high) => value >= (low ?? -Infinity) && value < (high ?? Infinity);
 
@@ -277,7 +295,7 @@ function tally(column) {
   const values = [UNKNOWN, ...(column?.values ?? [])];
   const every = new Float64Array(values.length);
   if (column) for (const code of column.codes) every[code + 1]++;
-  return { values, codes: column?.codes, every, found: new Float64Array(values.length) };
+  return { values, codes: column?.codes, every };
 }
 
 /** Counts by value; a licence that says "unknown" is counted with those that say nothing. */

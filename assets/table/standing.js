@@ -1,21 +1,38 @@
 // Where a row stands: its average over the benchmarks that count, and its place by it. Other ways to aggregate start here.
 
-/** The published averages, or the mean of the benchmarks among `shown`; NaN where one of them is missing. */
-export function averages(data, columns, shown) {
-  const counted = (shown ?? []).filter((column) => column.weight);
-  const all = columns.filter((column) => column.weight);
-  if (!counted.length || counted.length === all.length) return data.numbers("average");
-  const totals = new Float64Array(data.n);
-  let weights = 0;
-  for (const { key, weight } of counted) {
-    const scores = data.numbers(key);
-    for (let row = 0; row < totals.length; row++) totals[row] += weight * scores[row];
-    weights += weight;
-  }
-  return totals.map((total) => Math.floor((total / weights) * 1e4 + 0.5) / 1e4);
+import { aggregate, isUpward } from "./aggregate.js";
+
+/** Whether a view ranks by the average as it was published, so that what is known of its certainty belongs to it. */
+export const isPublished = (query, about, counted) =>
+  [null, about.aggregation].includes(query.aggregate) && !query.weights.length && counted.length === about.columns.filter((column) => column.weight).length;
+
+/** The benchmarks that count in a view: those with a weight, or those of them that are shown. */
+export function counts(query, about, shown) {
+  const every = about.columns.filter((column) => column.weight);
+  const seen = query.average === "shown" ? shown.filter((column) => column.weight) : every;
+  return seen.length ? seen : every;
 }
 
-/** Places by average, highest first, among the rows that count: equal averages share one, missing averages have none. */
+/** The published averages; or, asked otherwise, those of the benchmarks that count. NaN where one of them is missing. */
+export function averages(data, about, query, counted) {
+  if (isPublished(query, about, counted)) return data.numbers("average");
+  const chosen = new Map(query.weights);
+  const weights = counted.map(({ key, weight }) => weight * (chosen.get(key) ?? 1));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const better = counted.map((column) => (column.better === "lower" ? -1 : 1));
+  const scores = counted.map(({ key }) => data.numbers(key));
+  const made = aggregate(query.aggregate ?? about.aggregation ?? "mean", scores, weights.map((weight) => weight / total), better);
+  return made.map((value) => Math.floor(value * 1e4 + 0.5) / 1e4);
+}
+
+/** Whether a larger average is the better one. */
+export function pointsUp(query, about) {
+  const counted = about.columns.filter((column) => column.weight);
+  const how = query.aggregate ?? about.aggregation ?? "mean";
+  return !counted.length || how === "none" || isUpward(how, counted.map((column) => (column.better === "lower" ? -1 : 1)));
+}
+
+/** Places by average, best first, among the rows that count: equal averages share one, missing averages have none. */
 export function ranks(average, byAverage, among) {
   const places = new Float64Array(average.length).fill(NaN);
   let counted = 0;

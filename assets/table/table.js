@@ -86,6 +86,7 @@ export class Table {
       search: null,
       averages: data.numbers("average"),
       ranks: about.rows.ranks.map(number),
+      isPublished: this.query.average === "all" && this.query.aggregate === null && !this.query.weights.length,
     };
     const columns = new Answers(data, about).shown(this.query.columns);
     this.paint({ data, answer, columns, counts: null, total: about.shown - about.pinned }, {});

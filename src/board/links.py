@@ -10,9 +10,11 @@ from typing import Any
 from src.board.columns import HIDES, SIZES
 from src.board.search import LONGEST_QUERY, widen
 from src.core.model_types import read_type
+from src.core.statistics.aggregate import AGGREGATIONS
 
 MOST_PINS = 50
 MOST_SORTS = 5
+HEAVIEST = 5.0  # times a benchmark's own weight
 
 ORIGINAL_FLAGS = {
     "is_merged": "merged",
@@ -68,6 +70,8 @@ def read(params: Mapping[str, str]) -> dict[str, Any]:
         "score": "raw" if "raw" in (params.get("score"), params.get("scoreDisplay")) else "normalised",
         "rank": "shown" if params.get("rank") == "shown" or params.get("rankingMode") == "dynamic" else "all",
         "average": "shown" if params.get("average") == "shown" or params.get("averageMode") == "visible" else "all",
+        "aggregate": params["aggregate"] if params.get("aggregate") in AGGREGATIONS else None,
+        "weights": _weights(_list(params, "weights")),
         "suite": params.get("suite") or None,
     }
     if not read["sort"]:
@@ -81,6 +85,8 @@ def write(name: str, value: Any) -> str:
         return ",".join(("-" if sort.descending else "") + sort.key for sort in value)
     if name in ("params", "uploaded", "submitted"):
         return ",".join("" if end is None else f"{end:g}" if isinstance(end, float) else end for end in value)
+    if name == "weights":
+        return ",".join(f"{key}:{weight:g}" for key, weight in value)
     if isinstance(value, tuple):
         return ",".join(each.replace("%", "%25").replace(",", "%2C") for each in value)
     return "1" if value is True else str(value)
@@ -93,6 +99,7 @@ def pin(original: str) -> tuple[str, str] | None:
 
 
 _ORIGINAL_PIN = re.compile(r"(.+)_([^_]+)_[0-9a-f]{7,40}_(?:True|False)")
+_KEY = re.compile(r"[a-z0-9_]{1,40}")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _ORIGINAL_ALL_SIZES = (-1.0, 140.0)
 
@@ -122,6 +129,16 @@ def _number(text: str) -> float | None:
         return None
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def _weights(words: list[str]) -> tuple[tuple[str, float], ...]:
+    """`ifeval:2` and the like; 1 changes nothing and is left out."""
+    weights: dict[str, float] = {}
+    for key, _, text in (word.partition(":") for word in words):
+        weight = _number(text)
+        if _KEY.fullmatch(key) and weight is not None and 0 <= weight <= HEAVIEST:
+            weights[key] = weight
+    return tuple((key, weight) for key, weight in weights.items() if weight != 1)
 
 
 def _days(text: str) -> tuple[str | None, str | None]:

@@ -108,6 +108,7 @@ class Payload:
         return {
             **about,
             "suite": self.suite.name,
+            "aggregation": self.suite.aggregation,
             "columns": [asdict(column) for column in self.columns],
             "types": [{"key": key, **words._asdict()} for key, words in TYPES.items()],
             "sizes": [asdict(size) for size in SIZES],

@@ -51,6 +51,8 @@ class Query:
     score: Literal["normalised", "raw"] = "normalised"
     rank: Literal["all", "shown"] = "all"
     average: Literal["all", "shown"] = "all"
+    aggregate: str | None = None  # a key of AGGREGATIONS; None: the suite's own way
+    weights: tuple[tuple[str, float], ...] = ()  # benchmark, how many times its own weight; those of 1 are left out
     suite: str | None = None
 
     @classmethod
@@ -89,12 +91,14 @@ def run(frame: pd.DataFrame | Rows, query: Query, counts: bool = False) -> Selec
     matching = np.logical_and.reduce(list(passed.values()))
     pinned = rows.find(query.pinned)
     shown = rows.shown(query.columns)
-    averages = rows.averages(shown if query.average == "shown" else None)
+    averages = rows.averages(shown if query.average == "shown" else None, query.aggregate, dict(query.weights))
+    upward = rows.is_upward(query.aggregate)
     among = matching.copy()
     among[pinned] = True
-    ranks = rank(averages, among if query.rank == "shown" else None)
+    ranks = rank(averages if upward else -averages, among if query.rank == "shown" else None)
 
-    order = rows.order([(sort.key, sort.descending) for sort in query.sort], averages, raw=query.score == "raw")
+    sorts = (Sort("average", upward),) if query.sort == DEFAULT_SORT else query.sort  # the best first, whichever way
+    order = rows.order([(sort.key, sort.descending) for sort in sorts], averages, raw=query.score == "raw")
     listed = matching.copy()
     listed[pinned] = False
     found = np.concatenate([np.asarray(pinned, dtype=np.int64), order[listed[order]]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 from src.board import links
 from src.board.columns import DIGITS_KEPT, TYPES, Column, columns
 from src.core import suites
+from src.core.errors import BadInput
+from src.core.statistics.aggregate import aggregate, points_up
 
 UNKNOWN = "unknown"
 """The choice that stands for a missing value."""
@@ -40,7 +42,8 @@ class Rows:
 
     def __init__(self, frame: pd.DataFrame, of: Sequence[Column] | None = None) -> None:
         self.frame = frame
-        self.columns = list(of or columns(suites.load(frame.attrs.get("suite", suites.DEFAULT))))
+        self.suite = suites.load(frame.attrs.get("suite", suites.DEFAULT))
+        self.columns = list(of or columns(self.suite))
         self.by_key = {column.key: column for column in self.columns}
         self._lower: dict[str, pa.Array] = {}
 
@@ -52,7 +55,9 @@ class Rows:
         """The board's own order: by average, partial rows last, then by name, precision and revision."""
         average = self.score("average")
         keys = [self._codes(path) for path in ("revision", "precision", "model")]
-        return np.asarray(np.lexsort([*keys, np.where(np.isnan(average), np.inf, -average)]))
+        better = -average if self.is_upward() else average
+        order: np.ndarray = np.lexsort([*keys, np.where(np.isnan(average), np.inf, better)])
+        return order
 
     @cached_property
     def place(self) -> np.ndarray:
@@ -88,7 +93,9 @@ class Rows:
         if path not in self.frame:
             return np.full(len(self), None, dtype=object)
         values = self.frame[path].astype(object)
-        return np.where(values.isna() | (values == ""), None, values)
+        texts: np.ndarray = values.to_numpy(dtype=object, copy=True)
+        texts[(values.isna() | (values == "")).to_numpy()] = None
+        return texts
 
     def lower(self, path: str) -> pa.Array:
         """A column of text in lower case."""
@@ -142,15 +149,30 @@ class Rows:
             if column.key in always or (column.shown if keys is None else column.key in keys)
         ]
 
-    def averages(self, shown: Sequence[Column] | None = None) -> np.ndarray:
-        """The published average, or the mean of the benchmarks among `shown`; NaN where one of them is missing."""
-        counted = [column for column in shown or () if column.weight]
-        if not counted or len(counted) == sum(column.weight > 0 for column in self.columns):
+    def averages(
+        self, shown: Sequence[Column] | None = None, how: str | None = None, weights: Mapping[str, float] | None = None
+    ) -> np.ndarray:
+        """The published average; or, asked otherwise, that of the benchmarks among `shown`, aggregated as `how` says.
+
+        weights: benchmark → times its weight in the suite. NaN where a benchmark that counts is missing, and everywhere
+        where the benchmarks cannot be aggregated that way.
+        """
+        every = [column for column in self.columns if column.weight]
+        counted = [column for column in shown or () if column.weight] or every
+        own = self.suite.aggregation
+        if len(counted) == len(every) and how in (None, own) and not weights:
             return self.score("average")
-        total = np.zeros(len(self))
-        for column in counted:
-            total = total + column.weight * self.score(column.path)
-        return kept(total / sum(column.weight for column in counted))
+        times = [column.weight * (weights or {}).get(column.key, 1.0) for column in counted]
+        scores = np.column_stack([self.score(column.path) for column in counted])
+        try:
+            return kept(aggregate(scores, how or own, times, [column.better == "higher" for column in counted]))
+        except BadInput:
+            return np.full(len(self), np.nan)
+
+    def is_upward(self, how: str | None = None) -> bool:
+        """Whether a larger average is the better one."""
+        better = [column.better == "higher" for column in self.columns if column.weight]
+        return not better or self.suite.aggregation == "none" or points_up(how or self.suite.aggregation, better)
 
     def order(self, sorts: Sequence[tuple[str, bool]], averages: np.ndarray, raw: bool = False) -> np.ndarray:
         """Positions sorted by (column, descending) pairs, missing values last either way, ties in the board's order."""

@@ -15,6 +15,7 @@ import pytest
 from src.board.query import Query, run
 from src.board.rows import Rows
 from src.board.search import FIELDS, parse
+from src.core.contents import from_contents
 
 ROOT = Path(__file__).parents[2]
 TABLE = json.loads((ROOT / "tests/data/query_cases.json").read_text(encoding="utf-8"))
@@ -91,3 +92,20 @@ def test_infinite_scores_are_missing(rows: Rows) -> None:
 
 def _params(text: str) -> dict[str, str]:
     return dict(parse_qsl(text.replace("+", "%2B"), keep_blank_values=True))
+
+
+def test_where_lower_is_better_the_lowest_average_is_first() -> None:
+    table = pd.DataFrame({"model": ["a/a", "b/b", "c/c"], "AMI WER": [9.0, None, 5.0]})
+    for column in ("Earnings22", "Gigaspeech", "LS Clean", "LS Other", "SPGISpeech", "Tedlium", "Voxpopuli"):
+        table[f"{column} WER"] = table["AMI WER"]
+    selection = run(from_contents(table, "open-asr"), Query())
+    assert selection.rows.tolist() == [2, 0, 1]
+    assert selection.ranks[:2].tolist() == [1, 2]
+    assert np.isnan(selection.ranks[2])
+
+
+def test_benchmarks_of_both_directions_have_no_plain_average() -> None:
+    table = pd.DataFrame({"fullname": ["a/a"], "Safety": [90.0], "Capability": [40.0]})
+    frame = from_contents(table, "safety-capability")
+    assert run(frame, Query.parse({"aggregate": "mean"})).averages.tolist() == [65.0]
+    assert run(frame, Query()).averages.tolist() == [frame["average"].round(4)[0]]

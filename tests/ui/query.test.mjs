@@ -14,6 +14,7 @@ const score = (key, shown, weight) => ({ key, title: key, kind: "score", path: `
 const column = (key, kind, path = key, shown = false) => ({ key, title: key, kind, path, shown, weight: 0 });
 
 const about = {
+  aggregation: "mean",
   columns: [
     column("rank", "rank", "average", true), column("model", "model", "model", true), column("type", "type", "model_type", true),
     { ...score("average", true, 0), path: "average" },
@@ -70,4 +71,16 @@ test("a filter that is dropped brings back the rows that failed it alone", () =>
   const { relaxed } = answers.counts(answers.answer(read("types=chat&params=,2")).failed);
   assert.equal(relaxed.types, 1); // the 1B model
   assert.equal(relaxed.params, 3);
+});
+
+test("where lower is better, the lowest average is first, whatever its column of speed says", () => {
+  const lower = { ...score("wer", true, 1), better: "lower", path: "wer.score" };
+  const board = { ...about, columns: [about.columns[0], about.columns[1], { ...score("average", true, 0), path: "average" }, lower] };
+  const speech = new Data({
+    n: 3,
+    columns: { model: { lines: "a/a\nb/b\nc/c" }, average: { numbers: [9, null, 5] }, wer: { numbers: [9, null, 5] } },
+  });
+  const answer = new Answers(speech, board).answer(read(""));
+  assert.deepEqual([...answer.rows], [2, 0, 1]);
+  assert.deepEqual([...answer.ranks].map(plain), [2, null, 1]);
 });
