@@ -28,6 +28,7 @@ from src.core.store import Entry, Rev, Store
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 READERS = 8  # files fetched at once
+DIGEST = 32  # bytes before those of a kept file that tell whether it is whole
 
 PUBLISHED = ("contents",)
 RECORDS = ("results", "requests")
@@ -65,25 +66,24 @@ class Copy:
             files = tuple(Entry(*entry) for entry in manifest["files"])
             heads = dict(manifest["heads"])
             as_of = datetime.fromisoformat(manifest["as_of"])
-            blobs = {entry.path: self._blob(entry).read_bytes() for entry in files}
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        if any(len(blobs[entry.path]) != entry.size for entry in files):
-            return None
-        return _build(heads, files, blobs, None, as_of)
+        blobs = {entry.path: data for entry in files if (data := self.read(entry)) is not None}
+        return _build(heads, files, blobs, None, as_of) if len(blobs) == len(files) else None
 
     def read(self, entry: Entry) -> bytes | None:
         """The bytes of `entry`, if they are here whole."""
         try:
-            data = self._blob(entry).read_bytes()
+            kept = self._blob(entry).read_bytes()
         except OSError:
             return None
-        return data if len(data) == entry.size else None
+        digest, data = kept[:DIGEST], kept[DIGEST:]
+        return data if hashlib.sha256(data).digest() == digest else None
 
     def write(self, entry: Entry, data: bytes) -> None:
         """Keep bytes that a sync has just fetched; they count once `keep` has named them. A full disk is no error."""
         try:
-            _write(self._blob(entry), data)
+            _write(self._blob(entry), hashlib.sha256(data).digest() + data)
         except OSError:
             return
 
