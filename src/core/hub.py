@@ -7,11 +7,9 @@ What the client leaves to its callers is done here: time-outs, retries, looking 
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import quote
@@ -22,11 +20,11 @@ from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_st
 
 from src.core.errors import Busy, Conflict, Corrupt, NotFound, StoreError, Throttled, Unknown
 from src.core.hub_client import ServerClock, as_store_error, use_client
+from src.core.hub_order import Order, Written
 from src.core.hub_tree import Leaf, Trees
 from src.core.store import Entry, Rev, one_dataset, split_path
 
 T = TypeVar("T")
-RANGE = 256 * 1024  # bytes
 
 
 class HubStore:
@@ -60,10 +58,7 @@ class HubStore:
         self._sleep, self._monotonic, self._rng = sleep, monotonic, rng or random.Random()
         self._clock = ServerClock(monotonic)
         self._trees = Trees(self._fetch_tree)
-        self._leaves: dict[tuple[str, Rev, str], Leaf] = {}
-        self._added: dict[str, tuple[datetime, Rev]] = {}  # appended file → when and in which commit
-        self._held: dict[tuple[Rev, str], frozenset[str]] = {}  # commit and folder → its files
-        self._mutex = threading.Lock()
+        self._order = Order(self.name, self._written, self.list)
 
     def head(self, dataset: str) -> Rev:
         repo = self._repo(dataset)
@@ -97,6 +92,8 @@ class HubStore:
             return data
 
         data = self._read_call(call, path)
+        if len(data) > CACHED:
+            return data
         cached.parent.mkdir(parents=True, exist_ok=True)
         staged = cached.with_name(f"{leaf.oid}.{self._rng.getrandbits(48):x}")
         staged.write_bytes(data)
@@ -179,33 +176,7 @@ class HubStore:
         return self._write(dataset, look, commit)
 
     def order(self, paths: Sequence[str], rev: Rev | None = None) -> Sequence[str]:
-        """By the commits' dates; where those are close, exactly, by what the folder held at each commit."""
-        if not paths:
-            return []
-        dataset, folder = split_path(paths[0].rpartition("/")[0])
-        unknown = [path for path in paths if path not in self._added]
-        if unknown:
-            rests = [split_path(path)[1] for path in unknown]
-            for rest, leaf in self._find(rests, dataset, rev, expand=True).items():
-                if leaf.added is not None:
-                    self._added[f"{dataset}/{rest}"] = leaf.added
-        missing = [path for path in unknown if path not in self._added]
-        if missing:
-            raise NotFound(f"There is no {missing[0]} in {self.name}.")
-        by_date = sorted(paths, key=lambda path: self._added[path][0])
-        rank, group = {by_date[0]: 0}, 0
-        for before, path in pairwise(by_date):
-            group += self._added[path][0] - self._added[before][0] > CLOSE
-            rank[path] = group
-        crowded = {one for one in rank.values() if len({self._added[p][1] for p in paths if rank[p] == one}) > 1}
-
-        def place(path: str) -> tuple[int, int, str]:
-            held = 0
-            if rank[path] in crowded:
-                held = len(self._folder_at(dataset, folder, self._added[path][1]) & {*paths})
-            return rank[path], held, path
-
-        return sorted(paths, key=place)
+        return self._order.of(paths, rev)
 
     def now(self) -> datetime:
         if not self._clock.is_set:
@@ -326,10 +297,11 @@ class HubStore:
         except EntryNotFoundError:
             return []
 
-    def _folder_at(self, dataset: str, folder: str, rev: Rev) -> frozenset[str]:
-        if (rev, folder) not in self._held:
-            self._held[rev, folder] = frozenset(entry.path for entry in self.list(f"{dataset}/{folder}", rev))
-        return self._held[rev, folder]
+    def _written(self, paths: Sequence[str], rev: Rev | None) -> dict[str, Written]:
+        """When and in which commit each of these files was written last."""
+        dataset, _ = split_path(paths[0])
+        found = self._find([split_path(path)[1] for path in paths], dataset, rev, expand=True)
+        return {f"{dataset}/{rest}": leaf.written for rest, leaf in found.items() if leaf.written}
 
     def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         sent = self._monotonic()
@@ -342,8 +314,10 @@ class HubStore:
         return f"{self.owner}/{split_path(dataset)[0]}"
 
 
-CLOSE = timedelta(seconds=5)
-"""Commits nearer than this in time are ordered by what they hold: dates have whole seconds and several servers."""
+RANGE = 256 * 1024
+"""Bytes that a file opened for seeking asks for at a time."""
+CACHED = 4 * 1024 * 1024
+"""Files up to so many bytes are kept on disk, by what they hold; larger ones have readers of their own."""
 PARENTS = 5
 """So often a doubtful append insists that nothing landed since it looked."""
 PATHS_A_CALL = 500

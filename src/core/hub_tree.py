@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from huggingface_hub.hf_api import RepoFile, RepoFolder
 
+from src.core.hub_order import Written
 from src.core.store import Rev, blob_id, sha256
 
 PAGE = 1000
@@ -23,7 +23,7 @@ class Leaf:
     oid: str
     size: int
     sha256: str | None = None  # of large files, whose oid is that of a pointer
-    added: tuple[datetime, Rev] | None = None  # the commit that last wrote it, where asked for
+    written: Written | None = None  # where asked for
 
     def is_whole(self, data: bytes) -> bool:
         """Whether these bytes are this file."""
@@ -34,7 +34,7 @@ class Leaf:
         """A leaf from what the client tells; None for a folder."""
         if not isinstance(item, RepoFile):
             return None
-        last = (item.last_commit.date, item.last_commit.oid) if item.last_commit else None
+        last = Written(item.last_commit.date, item.last_commit.oid) if item.last_commit else None
         return cls(item.path, item.blob_id, item.size, item.lfs.sha256 if item.lfs else None, last)
 
 
