@@ -23,7 +23,7 @@ from src.core.details import write_twin
 from src.core.errors import BadInput, Conflict, NotFound
 from src.core.names import details_dataset, result_path
 from src.core.store import Rev, Store
-from src.core.suites import Suite
+from src.core.suites import Benchmark, Suite
 
 TRIES = 8
 STAMP = "%Y-%m-%dT%H-%M-%S.%f"
@@ -142,18 +142,18 @@ def _sample_files(run: Path, job: Job, suite: Suite, when: datetime) -> dict[str
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in shown)
             files[f"samples_{task.name}_{stamp}.jsonl"] = redact(text.encode())
             twin = io.BytesIO()
-            write_twin(lines, _item_metric(lines, benchmark.metrics, benchmark.spellings), twin, gated)
+            write_twin(lines, _item_metrics(lines, benchmark), twin, gated)
             files[f"samples_{task.name}_{stamp}.parquet"] = twin.getvalue()
     return files
 
 
-def _item_metric(
-    lines: list[dict[str, Any]], metrics: tuple[str, ...], spellings: Mapping[str, tuple[str, ...]]
-) -> str:
-    """The name under which the sample lines hold the benchmark's metric."""
-    wanted = metrics[0]
-    names = (wanted, *(name.partition(",")[0] for name in spellings.get(wanted, ())))
-    return next((name for name in names if lines and name in lines[0]), wanted)
+def _item_metrics(lines: list[dict[str, Any]], benchmark: Benchmark) -> tuple[str, ...]:
+    """The names under which the sample lines hold the benchmark's metrics."""
+    found = []
+    for metric in benchmark.metrics:
+        names = (metric, *(name.partition(",")[0] for name in benchmark.spellings.get(metric, ())))
+        found.append(next((name for name in names if lines and name in lines[0]), metric))
+    return tuple(found)
 
 
 def _put_details(store: Store, job: Job, when: datetime, files: Mapping[str, bytes]) -> None:

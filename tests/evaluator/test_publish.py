@@ -41,6 +41,13 @@ def test_every_line_reads_back_as_a_detail(whole_run: WholeRun) -> None:
             assert detail.metrics
 
 
+def test_every_answer_has_its_score_where_the_page_looks_for_it(whole_run: WholeRun) -> None:
+    import pyarrow.parquet as pq
+
+    for path in whole_run.store.root.glob("org__whole-details/*/*.parquet"):
+        assert None not in pq.read_table(path).column("score").to_pylist(), path.name
+
+
 def test_no_word_of_a_gated_question_leaves_the_box(whole_run: WholeRun) -> None:
     root = whole_run.store.root
     secret = [path for path in root.rglob("*") if path.is_file() and b"SECRET-" in path.read_bytes()]

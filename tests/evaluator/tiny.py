@@ -23,7 +23,7 @@ TEMPLATE = (
     "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
     "{% if add_generation_prompt %}assistant: {% endif %}"
 )
-END = 0.8
+END = 1.6
 WORDS = (
     "The quick brown fox jumps over the lazy dog. Question: what is true? Answer: (A) yes (B) no\n" * 40
 ).splitlines()
