@@ -18,7 +18,7 @@ from src.core.statistics import ranks
 from src.core.statistics.approximate import Design, effective_items
 from src.core.statistics.robustness import weight_robustness
 from src.core.statistics.table import table_statistics
-from tests.bench import report
+from tests.bench import certain_pages, report
 from tests.core.statistics import acceptance
 
 T = TypeVar("T")
@@ -39,6 +39,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     report("load average", os.getloadavg()[0], "processes", "the smaller, the surer the seconds", None)
     simulations(quick)
+    certain_pages.measure(quick)
     if SHARED.exists():
         real_data(quick)
         costs(quick)
