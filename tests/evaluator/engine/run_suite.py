@@ -1,8 +1,9 @@
-"""One run of lm-eval with the engine, in a process that may be killed: `python -m … MODEL DATA STORE OUT LIMIT TASK …`."""
+"""One run of lm-eval with the engine, in a process that may be killed: `… MODEL DATA STORE OUT LIMIT TASK …`."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ TIMES = ("date", "start_time", "end_time", "total_evaluation_time_seconds", "pre
 
 
 def run(model: str, data: Path, store: Path | None, tasks: list[str], limit: int) -> tuple[dict[str, Any], Any]:
-    """lm-eval's result, bar times and the machine's description, as JSON would hold it; and the model that gave it."""
+    """lm-eval's result, bar times, addresses and the machine's description, and the model that gave it."""
     import lm_eval
     import torch
     from lm_eval.utils import handle_non_serializable
@@ -30,7 +31,8 @@ def run(model: str, data: Path, store: Path | None, tasks: list[str], limit: int
             lm, tasks=tasks, task_manager=task_manager(), limit=limit, bootstrap_iters=0, verbosity=None
         )
     kept = {key: value for key, value in found.items() if key not in TIMES}
-    return json.loads(json.dumps(kept, default=handle_non_serializable)), lm
+    text = re.sub(r" at 0x[0-9a-f]+", "", json.dumps(kept, default=handle_non_serializable))  # addresses of functions
+    return json.loads(text), lm
 
 
 def main() -> None:
@@ -45,7 +47,7 @@ def main() -> None:
             lines.write(f"{batch.tokens.size}\n")
         return forward(self, batch, *rest)
 
-    Scorer.forward = counted  # type: ignore[method-assign]
+    Scorer.forward = counted  # type: ignore[method-assign,assignment]
     found, _ = run(model, Path(data), Path(store), tasks, int(limit))
     Path(out).write_text(json.dumps(found, sort_keys=True), encoding="utf-8")
 
