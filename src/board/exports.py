@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv as csv_module
 import io
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,10 +12,8 @@ import pandas as pd
 
 from src.board import every_eval_ever, papers
 from src.board.listing import FACTS, Listing, plain
+from src.board.spreadsheet import safe_cell
 from src.core.tables import write_parquet
-
-FORMULA = re.compile("[\\s\u200b\u200e\u200f\u2060\ufeff]*[=+\\-@|%\uff1d\uff0b\uff0d\uff20]|[\\t\\r\\n]")
-"""How a cell begins that a spreadsheet would run; leading blanks do not stop it."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +48,6 @@ def csv(listing: Listing) -> bytes:
     writer.writerow([safe_cell(name) for name in frame.columns])
     writer.writerows(zip(*([safe_cell(value) for value in plain(frame[name])] for name in frame.columns), strict=True))
     return out.getvalue().encode()
-
-
-def safe_cell(value: object) -> object:
-    """The value; text that begins like a formula, with a quote before it. Numbers stay numbers, minus sign and all."""
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 def parquet(listing: Listing) -> bytes:

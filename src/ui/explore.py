@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from src.board.charts import CHARTS, COSTS, GROUPS, TITLES, Ask, Chart
-from src.board.export import to_csv
+from src.board.downloads import to_csv
 from src.board.payload import encode
 from src.board.per_frame import per_frame
 from src.board.query import Query, run

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from src.board import export
+from src.board import downloads
 from src.board.payload import File, Payload, encode
 from src.board.query import Query
 from src.board.snapshot import Board, Snapshot
@@ -118,8 +118,8 @@ class Served:
         """What is shown in the view in the URL, as CSV or parquet."""
         form = request.path_params["form"]
         writers: dict[str, tuple[Callable[[Any], bytes], str]] = {
-            "csv": (export.to_csv, "text/csv; charset=utf-8"),
-            "parquet": (export.to_parquet, "application/vnd.apache.parquet"),
+            "csv": (downloads.to_csv, "text/csv; charset=utf-8"),
+            "parquet": (downloads.to_parquet, "application/vnd.apache.parquet"),
         }
         if form not in writers:
             return JSONResponse({"problem": "A table can be had as .csv or .parquet."}, 404)
@@ -127,7 +127,7 @@ class Served:
         write, kind = writers[form]
         try:
             snapshot = self._board.snapshot(query.suite)
-            body = write(export.shown(self.payload(snapshot).rows, query))
+            body = write(downloads.shown(self.payload(snapshot).rows, query))
         except (ValueError, NotFound) as error:
             return JSONResponse({"problem": str(error)}, 400)
         name = f"{snapshot.suite.name}.{form}"

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from src.board.columns import TYPES, columns
-from src.board.export import shown, to_csv, to_parquet
+from src.board.downloads import shown, to_csv, to_parquet
 from src.board.payload import FIRST_ROWS, LONGEST_TEXT, Payload
 from src.board.query import Query
 from src.board.rows import Rows

@@ -12,9 +12,10 @@ from shutil import which
 import pandas as pd
 import pytest
 
-from src.board.exports import FORMATS, safe_cell
+from src.board.exports import FORMATS
 from src.board.listing import listing
 from src.board.query import Query
+from src.board.spreadsheet import safe_cell
 from src.core.frame import from_contents, read_table
 from tests.board.small_board import ROWS, row, snapshot
 

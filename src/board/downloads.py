@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import io
 
-import numpy as np
 import pandas as pd
 
 from src.board.columns import Column
 from src.board.query import Query, run
 from src.board.rows import Rows
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet runs a cell that starts with one of these."""
+from src.board.spreadsheet import safe_cell
 
 
 def shown(rows: Rows, query: Query) -> pd.DataFrame:
@@ -39,8 +36,8 @@ def shown(rows: Rows, query: Query) -> pd.DataFrame:
 
 def to_csv(table: pd.DataFrame) -> bytes:
     """CSV in UTF-8, with the mark by which spreadsheets know it; texts that look like formulas begin with `'`."""
-    safe = table.apply(lambda values: values if pd.api.types.is_numeric_dtype(values) else values.map(_harmless))
-    safe.columns = [_harmless(title) for title in safe.columns]
+    safe = table.apply(lambda values: values if pd.api.types.is_numeric_dtype(values) else values.map(safe_cell))
+    safe.columns = [safe_cell(title) for title in safe.columns]
     return safe.to_csv(index=False, lineterminator="\r\n").encode("utf-8-sig", errors="replace")
 
 
@@ -54,9 +51,3 @@ def to_parquet(table: pd.DataFrame) -> bytes:
 def _path(column: Column, query: Query, rows: Rows) -> str:
     raw = f"{column.key}.raw"
     return raw if query.score == "raw" and raw in rows.by_key else column.path
-
-
-def _harmless(value: object) -> object:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, str):
-        return value
-    return "'" + value if value.startswith(FORMULA_STARTS) else value
