@@ -102,7 +102,7 @@ class Tools:
         """
         snapshot = self.context.snapshot(suite or None)
         keys = [benchmark.key for benchmark in snapshot.suite.benchmarks]
-        runs = [_clean(row) for row in records(of_model(snapshot, name), keys)]
+        runs = [_clean(row) for row in records(of_model(snapshot, name).frame, keys)]
         return _about(snapshot) | {"model": runs[0]["model"], "runs": runs}
 
     def compare_models(self, names: list[str], suite: str = "") -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
@@ -91,43 +92,55 @@ class Listing:
 
     def json(self) -> list[orjson.Fragment]:
         """The same records, written once for each row of a snapshot however often they are listed."""
-        written = _written_of(self.snapshot.frame)
-        ranks = self.selection.ranks[self.start : self.end].tolist()
-        averages = self.selection.averages[self.start : self.end].tolist() if self.query.average == "shown" else None
-        found = []
-        for at, (position, rank) in enumerate(zip(self.positions.tolist(), ranks, strict=True)):
-            own = {"rank": None if math.isnan(rank) else int(rank)} | ({"average": averages[at]} if averages else {})
-            found.append(orjson.Fragment(orjson.dumps(own)[:-1] + b"," + written[averages is not None][position][1:]))
-        return found
+        averages = self.selection.averages if self.query.average == "shown" else None
+        return _json(self.snapshot, self.positions, self.selection.ranks[self.start :], averages, self.start)
 
 
 def listing(snapshot: Snapshot, query: Query, limit: int | None = None, offset: int = 0) -> Listing:
     """The rows of `query`, pinned ones first. Raises BadInput for a search that cannot be read."""
-    rows = rows_of(snapshot.frame)
-    selection = run(rows, query)
+    asked = _asked_of(snapshot.frame)
+    selection = asked.select(query)
     if selection.problem:
         raise BadInput(selection.problem)
     end = len(selection.rows) if limit is None else min(len(selection.rows), offset + limit)
-    return Listing(snapshot, query, rows, selection, min(offset, end), end)
+    return Listing(snapshot, query, asked.rows, selection, min(offset, end), end)
 
 
-def of_model(snapshot: Snapshot, model: str) -> pd.DataFrame:
-    """Every row of a model, best first, with its rank on the whole board. Raises NotFound where there is none.
+@dataclass(frozen=True)
+class Found:
+    """The rows of one model, best first, with their places on the whole board."""
 
-    `model` is a name or the id of one row.
-    """
-    whole = listing(snapshot, Query())
-    frame = whole.frame
-    found = frame[(frame["model"] == model) | (frame["id"] == model)]
-    if found.empty:
-        folded = frame[frame["model"].str.lower() == model.lower()]
-        if folded.empty:
-            raise NotFound(
-                f"{snapshot.suite.title} has no results of '{model[:200]}'. "
-                "Check the spelling, or see whether it waits in the queue."
-            )
-        return folded.reset_index(drop=True)
-    return found.reset_index(drop=True)
+    snapshot: Snapshot
+    positions: np.ndarray
+    ranks: np.ndarray
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """These rows of the frame, with their `rank`."""
+        listed = self.snapshot.frame.iloc[self.positions].copy()
+        listed["rank"] = pd.array(self.ranks, dtype="Float64").astype("Int64")
+        return listed.reset_index(drop=True)
+
+    def row(self, at: int = 0) -> dict[str, Any]:
+        """One of them as plain values."""
+        frame = self.frame.iloc[at : at + 1]
+        return {name: plain(frame[name])[0] for name in frame.columns}
+
+    def json(self) -> list[orjson.Fragment]:
+        """One record a row, as a listing has them."""
+        return _json(self.snapshot, self.positions, self.ranks)
+
+
+def of_model(snapshot: Snapshot, model: str) -> Found:
+    """Every row of a model: `model` is its name, in any case, or the id of one row. Raises NotFound."""
+    asked = _asked_of(snapshot.frame)
+    positions = asked.places.get(model) or asked.places.get(model.lower())
+    if not positions:
+        raise NotFound(
+            f"{snapshot.suite.title} has no results of '{model[:200]}'. "
+            "Check the spelling, or see whether it waits in the queue."
+        )
+    return Found(snapshot, np.array(positions), asked.ranks[positions])
 
 
 def records(frame: pd.DataFrame, benchmarks: Sequence[str]) -> list[dict[str, Any]]:
@@ -184,13 +197,92 @@ class Recent(Generic[T]):
             return known[1]
 
 
-def _write_all(frame: pd.DataFrame) -> tuple[list[bytes], list[bytes]]:
-    """Every row's record as JSON without its rank; and without its average, which some queries reckon anew."""
-    benchmarks = [benchmark.key for benchmark in suites.load(frame.attrs["suite"]).benchmarks]
-    whole = records(frame.drop(columns="rank", errors="ignore"), benchmarks)
-    bare = ({name: value for name, value in record.items() if not name.startswith("average")} for record in whole)
-    return [orjson.dumps(record) for record in whole], [orjson.dumps(record) for record in bare]
+class _Asked:
+    """A frame that is asked again and again: its rows made ready, where each name lies, what was last selected."""
+
+    MOST = 32  # selections kept
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+        self.rows = Rows(frame)
+        self._selected: OrderedDict[Query, Selection] = OrderedDict()
+        self._lock = Lock()
+
+    def select(self, query: Query) -> Selection:
+        """The answer to `query`; the pages of one listing share it."""
+        with self._lock:
+            known = self._selected.get(query)
+        if known is None:
+            known = run(self.rows, query)
+            with self._lock:
+                self._selected[query] = known
+                while len(self._selected) > self.MOST:
+                    self._selected.popitem(last=False)
+        return known
+
+    @cached_property
+    def ranks(self) -> np.ndarray:
+        """Each row's place on the whole board, by position."""
+        whole = self.select(Query())
+        ranks = np.full(len(self.frame), np.nan)
+        ranks[whole.rows] = whole.ranks
+        return ranks
+
+    @cached_property
+    def places(self) -> dict[str, list[int]]:
+        """Id, name, and name in lower case → positions, in the board's order."""
+        found: dict[str, list[int]] = {}
+        ids, names = self.frame["id"].tolist(), self.frame["model"].tolist()
+        for position in self.select(Query()).rows.tolist():
+            for word in {ids[position], names[position], names[position].lower()}:
+                found.setdefault(word, []).append(position)
+        return found
+
+    def written(self, positions: Sequence[int]) -> list[bytes]:
+        """The records of these rows as JSON, without rank and average."""
+        if len(self.frame) <= KEPT_WHOLE:
+            return [self._whole[position] for position in positions]
+        return _write(self.frame.iloc[list(positions)], self._keys)
+
+    @cached_property
+    def _whole(self) -> list[bytes]:
+        return _write(self.frame, self._keys)
+
+    @cached_property
+    def _keys(self) -> list[str]:
+        return [benchmark.key for benchmark in suites.load(self.frame.attrs["suite"]).benchmarks]
+
+    @cached_property
+    def averages(self) -> list[dict[str, Any]]:
+        """Each row's average with its certainty, by position."""
+        parts = {"average": "average"} | {f"average_{part}": f"average.{part}" for part in CERTAINTY}
+        columns = {name: plain(self.frame[path]) for name, path in parts.items() if path in self.frame}
+        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-rows_of = Recent(Rows)
-_written_of = Recent(_write_all, most=4)
+KEPT_WHOLE = 20_000  # rows; of a larger board only what is asked for is written, each time anew
+
+
+def _write(frame: pd.DataFrame, benchmarks: Sequence[str]) -> list[bytes]:
+    bare = frame.drop(columns=["rank", "average"], errors="ignore")
+    return [orjson.dumps(record) for record in records(bare, benchmarks)]
+
+
+def _json(
+    snapshot: Snapshot,
+    positions: np.ndarray,
+    ranks: np.ndarray,
+    averages: np.ndarray | None = None,
+    start: int = 0,
+) -> list[orjson.Fragment]:
+    asked = _asked_of(snapshot.frame)
+    found = []
+    for at, (position, written) in enumerate(zip(positions.tolist(), asked.written(positions.tolist()), strict=True)):
+        rank = ranks[at]
+        own: dict[str, Any] = {"rank": None if math.isnan(rank) else int(rank)}
+        own |= asked.averages[position] if averages is None else {"average": float(averages[start + at])}
+        found.append(orjson.Fragment(orjson.dumps(own)[:-1] + b"," + written[1:]))
+    return found
+
+
+_asked_of = Recent(_Asked)

@@ -92,7 +92,7 @@ def _row(args: argparse.Namespace, suite: str) -> dict[str, Any]:
     if suite not in contents.frames:
         raise NotFound(f"This board has no rows of {suite}; it has {', '.join(contents.frames) or 'none at all'}.")
     snapshot = Snapshot(contents.frames[suite], suites.load(suite), contents.revision, "live", contents.as_of)
-    found: pd.DataFrame = of_model(snapshot, args.model)
+    found: pd.DataFrame = of_model(snapshot, args.model).frame
     if args.precision:
         here = ", ".join(map(str, found["precision"].dropna().unique()))
         found = found[found["precision"] == args.precision]

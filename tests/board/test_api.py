@@ -380,12 +380,11 @@ def test_a_fault_of_ours_is_said_without_its_insides(shown):
 
 
 def test_answers_do_not_pile_up(shown):
-    from src.board.api.answers import Answers
-    from src.board.payload import File
+    from src.board.api.answers import Answer, Answers
 
     answers = Answers(room=10_000)
     for number in range(100):
-        answers.get(number, lambda: (File(b"x" * 1000), None))
+        answers.get(number, lambda: (Answer(b"x" * 1000), None))
     assert answers.size <= 10_000
 
 
@@ -393,15 +392,14 @@ def test_one_makes_the_answer_and_the_others_wait():
     from concurrent.futures import ThreadPoolExecutor
     from time import sleep
 
-    from src.board.api.answers import Answers
-    from src.board.payload import File
+    from src.board.api.answers import Answer, Answers
 
     made = []
 
     def make():
         sleep(0.05)
         made.append(1)
-        return File(b"x"), None
+        return Answer(b"x"), None
 
     answers = Answers()
     with ThreadPoolExecutor(8) as pool:

@@ -11,9 +11,8 @@ from threading import Lock
 from starlette.requests import Request
 from starlette.responses import Response
 
-from src.board.api.answers import Answers
+from src.board.api.answers import Answer, Answers
 from src.board.history import History
-from src.board.payload import File
 from src.board.snapshot import Board, Snapshot
 from src.core.queue.actions import Queue
 from src.core.queue.state import QueueState
@@ -73,7 +72,7 @@ class Context:
         # the frame's identity too: a revision may be read in two ways by two versions of a store's files
         about = (snapshot.suite.name, snapshot.revision, snapshot.source, id(snapshot.frame)) if snapshot else ()
         key = (request.url.path, request.url.query, site, *about)
-        kept = self.answers.get(key, lambda: (File(make()), snapshot.frame if snapshot is not None else None))
+        kept = self.answers.get(key, lambda: (Answer(make()), snapshot.frame if snapshot is not None else None))
         settled = at is not None and at < datetime.now(UTC).date()
         headers = {"Cache-Control": PAST if settled else LIVE, "Vary": "Accept-Encoding"}
         if snapshot is not None:

@@ -16,7 +16,7 @@ from src.board.api.asking import At, Limit, Offset, SuiteName, asked, joined, pr
 from src.board.api.context import Context
 from src.board.cards import card_block, eval_result_files
 from src.board.compare import Comparison, Line, compare
-from src.board.listing import listing, of_model, plain, records
+from src.board.listing import listing, of_model
 from src.board.query import Query
 from src.board.snapshot import Snapshot
 from src.core.errors import BadInput
@@ -62,7 +62,7 @@ def router(context: Context) -> APIRouter:
         snapshot = context.snapshot(suite, at)
 
         def make() -> bytes:
-            row = {name: values[0] for name, values in _plain(of_model(snapshot, model)).items()}
+            row = of_model(snapshot, model).row()
             block = card_block(row, snapshot.suite.name)
             files = eval_result_files(row, snapshot.suite.name, date=row.get("submission_date"))
             return _json(
@@ -83,9 +83,9 @@ def router(context: Context) -> APIRouter:
         snapshot = context.snapshot(suite, at)
 
         def make() -> bytes:
-            frame = of_model(snapshot, model)
-            rows = records(frame, [benchmark.key for benchmark in snapshot.suite.benchmarks])
-            return _json(_about(snapshot) | {"model": rows[0]["model"], "rows": rows})
+            found = of_model(snapshot, model)
+            name = snapshot.frame["model"].iloc[found.positions[0]]
+            return _json(_about(snapshot) | {"model": name, "rows": found.json()})
 
         return context.answer(request, snapshot, make, at=at)
 
@@ -108,7 +108,7 @@ def comparison(snapshot: Snapshot, names: list[str]) -> dict[str, Any]:
     wanted = list(dict.fromkeys(name.strip() for name in names if name.strip()))
     if not 2 <= len(wanted) <= MOST_COMPARED:
         raise BadInput(f"Name 2 to {MOST_COMPARED} models to compare; this asks for {len(wanted)}.")
-    rows = [of_model(snapshot, name).iloc[0].to_dict() for name in wanted]
+    rows = [snapshot.frame.iloc[of_model(snapshot, name).positions[0]].to_dict() for name in wanted]
     found: Comparison = compare(rows, snapshot.suite, lambda row, task: None)
     return _about(snapshot) | {
         "ids": [row["id"] for row in rows],
@@ -140,10 +140,6 @@ def _line(line: Line) -> dict[str, Any]:
 
 def _about(snapshot: Snapshot) -> dict[str, Any]:
     return {"suite": snapshot.suite.name, "revision": snapshot.revision}
-
-
-def _plain(frame: Any) -> dict[str, list[Any]]:
-    return {name: plain(frame[name]) for name in frame.columns}
 
 
 def _next(request: Request, limit: int, offset: int, total: int) -> str | None:
