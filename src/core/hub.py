@@ -130,7 +130,9 @@ class HubStore:
             if len(there) < len(contents):
                 return None
             at = at or self.head(dataset)
-            return at if doubt or len(self._find(list(contents), dataset, at)) == len(contents) else None
+            if not doubt and len(self._find(list(contents), dataset, at)) < len(contents):
+                raise Busy(f"{self.name} still shows {dataset} as it was before this was written.")
+            return at
 
         def commit() -> Rev:
             nonlocal moved

@@ -19,6 +19,7 @@ from src.core.store import LocalStore
 from tests.bench import report
 from tests.core import history, scale
 from tests.core.day import live
+from tests.core.test_queue_crash import ACTS, kill_in_a_folder, kill_on_the_hub
 from tests.core.workers import LEASE, Place, accepted, all_finished, fight, put_in, work, work_naively
 from tests.hub import Faults, Hub, in_process, serving
 
@@ -79,6 +80,15 @@ def kills(folder: Path, quick: bool) -> None:
     report(f"{what}: overlapping leases", len(verdict.overlapping), "pairs", "0", not verdict.overlapping)
     report(f"{what}: run again after a crash", verdict.again, "runs", "may happen", None)
     report(f"{what}: time", round(tally.seconds, 1), "s", "–", None)
+
+
+def crashes(folder: Path, quick: bool) -> None:
+    """Death at every write boundary of every act on the queue: how many there are; each is followed by a recovery."""
+    for act in ["claim", "finish and claim"] if quick else ACTS:
+        steps = kill_in_a_folder(folder / f"{act} folder", act)
+        report(f"{act}, in a folder: recovered from kill -9 at", len(steps), "steps", "all", True)
+        halves = kill_on_the_hub(folder / f"{act} hub", act)
+        report(f"{act}, on the Hub: recovered from death at", len(halves), "half calls", "all", True)
 
 
 def unknown(folder: Path, quick: bool) -> None:
@@ -154,7 +164,7 @@ def calls(folder: Path, quick: bool) -> None:
         report(f"{count:,} requests: four looks and eleven submissions", round(wall, 1), "s", "–", None)
 
 
-PARTS = {"naive": naive, "kills": kills, "unknown": unknown, "day": day, "calls": calls}
+PARTS = {"naive": naive, "kills": kills, "crashes": crashes, "unknown": unknown, "day": day, "calls": calls}
 
 if __name__ == "__main__":
     main()

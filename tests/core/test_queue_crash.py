@@ -97,40 +97,54 @@ def recovers(store: Store, clock: Clock, act: str) -> None:
     assert {name: Queue(store).results(name) for name in first} == first
 
 
-@pytest.mark.parametrize("act", ACTS)
-def test_a_queue_in_a_folder_recovers_from_a_kill_at_any_step(tmp_path: Path, act: str) -> None:
+def kill_in_a_folder(tmp_path: Path, act: str) -> list[str]:
+    """Kills an act at each of its steps on the disk and lets the queue recover; the steps."""
     start = Clock()
     before(Queue(LocalStore(tmp_path / "start", clock=start.moment)))
-    for number in range(1, 200):
+    steps: list[str] = []
+    while True:
         clock = Clock(start.now + 1)
-        root = tmp_path / str(number)
+        root = tmp_path / str(len(steps))
         shutil.copytree(tmp_path / "start", root)
-        step = killed_at(number, lambda root=root, clock=clock: ACTS[act](Queue(LocalStore(root, clock=clock.moment))))  # type: ignore[misc]
+        step = killed_at(
+            len(steps) + 1, lambda root=root, clock=clock: ACTS[act](Queue(LocalStore(root, clock=clock.moment)))
+        )  # type: ignore[misc]
         recovers(LocalStore(root, clock=clock.moment), clock, act)
         if step is None:
-            break
-    assert number > 8
+            return steps
+        steps.append(step)
 
 
-@pytest.mark.parametrize("act", ACTS)
-def test_a_queue_on_the_hub_recovers_from_a_death_at_any_half_call(tmp_path: Path, act: str) -> None:
-    ended, number = False, 0
-    while not ended:
+def kill_on_the_hub(tmp_path: Path, act: str) -> list[str]:
+    """Lets the client die before and after each of its writing calls, and the queue recover; the halves of calls."""
+    number = 0
+    while True:
         number += 1
         clock = Clock()
         hub = Hub(clock=clock)
         with dying_client(hub, 10**9):
             before(Queue(board(tmp_path, clock)))
         clock.tick(1)
-        with dying_client(hub, number):
+        with dying_client(hub, number) as steps:
             try:
                 ACTS[act](Queue(board(tmp_path, clock)))
-                ended = True
+                return steps
             except Killed:
                 pass
         with dying_client(hub, 10**9):
             recovers(board(tmp_path, clock), clock, act)
-    assert number > 4
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_queue_in_a_folder_recovers_from_a_kill_at_any_step(tmp_path: Path, act: str) -> None:
+    steps = kill_in_a_folder(tmp_path, act)
+    assert {"BEGIN IMMEDIATE", "fsync", "replace", "COMMIT"} <= {*steps}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_queue_on_the_hub_recovers_from_a_death_at_any_half_call(tmp_path: Path, act: str) -> None:
+    steps = kill_on_the_hub(tmp_path, act)
+    assert {"before preupload", "before commit", "after commit"} <= {*steps}
 
 
 def board(tmp_path: Path, clock: Clock) -> HubStore:
