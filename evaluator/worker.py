@@ -12,6 +12,7 @@ from typing import Any
 from evaluator.evaluation import Notice, Outcome, Settings, evaluate, ready
 from evaluator.job import NOBODYS_FAULT, Failure
 from evaluator.preflight import Box
+from evaluator.publish import redact
 from src.core.errors import BoardError, StoreError
 from src.core.queue import Claim, LeaseLost, Queue
 from src.core.records import Request
@@ -106,7 +107,7 @@ class Worker:
                 self._queue.give_back(claim)
                 return None
             told = "\n".join(part for part in (outcome.log, failure.traceback or "") if part)
-            return self._queue.fail(claim, failure.code, failure.message, told, then)
+            return self._queue.fail(claim, failure.code, _clean(failure.message), _clean(told), then)
         except LeaseLost as error:
             self._notice("lost", {"model": claim.request.model, "problem": str(error)})
         except StoreError as error:  # the lease runs out by itself; the run folder stays and is resumed
@@ -199,6 +200,10 @@ class _Kept:
                 return
             if lease.claim is before:  # not renewed: the store is away
                 lease.over.wait(Lease.RETRY.total_seconds())
+
+
+def _clean(text: str) -> str:
+    return redact(text.encode("utf-8", "replace")).decode()
 
 
 def _either(stop: threading.Event, abandon: threading.Event, over: threading.Event) -> None:

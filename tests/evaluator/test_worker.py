@@ -117,12 +117,13 @@ def test_a_bug_of_the_evaluator_is_a_failure_too(queue: Queue, workspace: Path) 
     key = queue.submit(a_request()).key
 
     def evaluate(*_: Any, **__: Any) -> Outcome:
-        raise ZeroDivisionError("a bug")
+        raise ZeroDivisionError("a bug near hf_CanaryCanaryCanaryCanary")
 
     worker(queue, workspace, evaluate).run(most=1, wait=None)
     failure = queue.snapshot()[key].failure
     assert failure is not None
     assert "ZeroDivisionError" in failure.log
+    assert "hf_Canary" not in failure.log + failure.message  # everybody reads these
 
 
 def test_a_box_that_is_not_ready_claims_nothing(queue: Queue, tmp_path: Path) -> None:
