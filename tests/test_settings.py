@@ -28,9 +28,8 @@ def test_a_flag_wins_over_our_variable_and_that_over_the_hosts() -> None:
 
 
 def test_every_option_has_a_flag_and_a_variable() -> None:
-    values = {"port": "8123", "poll": "30"}
     for option in OPTIONS:
-        text = values.get(option.name, "somewhere")
+        text = "42" if option.metavar in ("N", "SECONDS", "BILLIONS") else "somewhere"
         by_flag = settings("--" + option.name.replace("_", "-"), text)
         by_variable = settings(**{f"BOARD_{option.name.upper()}": text})
         assert getattr(by_flag, option.name) == getattr(by_variable, option.name) == option.parse(text)
