@@ -145,6 +145,8 @@ def _run(args: argparse.Namespace) -> int:
         from evaluator.scale import run_on_ray
 
         return run_on_ray(args, settings, chosen)
+    if settings.limit or settings.wanted:
+        print("only a part of the suite: requests end here without an average", flush=True)
     notice = terminal.show()
     worker = Worker(store, chosen, preflight.describe_box(args.box), settings, notice=notice)
     print(f"sandbox: {sandbox.strength()}", flush=True)
