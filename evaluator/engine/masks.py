@@ -63,7 +63,7 @@ def _over_depths(make: Callable[..., Any], place: torch.Tensor, until: torch.Ten
     return mask
 
 
-def _flex_mask(  # noqa: PLR0917  (transformers' own signature)
+def _flex_mask(
     batch_size: int,
     q_length: int,
     kv_length: int,

@@ -95,7 +95,7 @@ class Scorer:
 
     @torch.no_grad()
     def decode(self, tokens: torch.Tensor, positions: torch.Tensor, seen: torch.Tensor, cache: Any) -> torch.Tensor:
-        """Logits [rows, vocabulary] after one more token a row; `tokens`, `positions` [rows, 1], `seen` [rows, width]."""
+        """[rows, vocabulary] logits after one more token; `tokens`, `positions` are [rows, 1], `seen` [rows, width]."""
         arguments: dict[str, Any] = {
             "attention_mask": seen.to(self._device),
             "past_key_values": cache,

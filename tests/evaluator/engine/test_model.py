@@ -141,7 +141,8 @@ def test_bfloat16_strays_from_float32_no_further_than_stock_does(llama: Path, pr
     assert strays(ours) <= strays(theirs) * 1.1
 
 
-def test_whole_results_are_those_of_hf(llama: Path, prefix_tree: Make, stock: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("chat", [False, True])
+def test_whole_results_are_those_of_hf(prefix_tree: Make, stock: Any, tmp_path: Path, chat: bool) -> None:
     """Through `lm_eval.evaluate`, with its own scoring, on tasks of made-up items."""
     import lm_eval
 
@@ -154,7 +155,15 @@ def test_whole_results_are_those_of_hf(llama: Path, prefix_tree: Make, stock: An
     with offline(tmp_path):
         for lm in (prefix_tree(), stock):
             found.append(
-                lm_eval.simple_evaluate(lm, tasks=tasks, task_manager=task_manager(), bootstrap_iters=0, limit=3)
+                lm_eval.simple_evaluate(
+                    lm,
+                    tasks=tasks,
+                    task_manager=task_manager(),
+                    bootstrap_iters=0,
+                    limit=3,
+                    apply_chat_template=chat,
+                    fewshot_as_multiturn=chat,
+                )
             )
     assert found[0]["results"] == found[1]["results"]
     assert found[0]["config"]["engine"]["scoring"] == "packed"
