@@ -65,7 +65,13 @@ def kills(folder: Path, quick: bool) -> None:
         queue = Queue(place.open(), lease=timedelta(seconds=LEASE))
         keys, retried = put_in(queue, count), list[str]()
         tally = fight(
-            place, work, lambda: all_finished(queue, retried), workers=workers, kills=wanted, every=0.2, limit=3000
+            place,
+            work,
+            lambda: all_finished(queue, retried),
+            workers=workers,
+            kills=wanted,
+            every=0.2 if quick else 0.5,
+            limit=3000,
         )
         hub.faults.rates.clear()  # the judge sees what is there
         verdict = history.judge(history.read(folder / "journals"), keys, accepted(queue), slack=1.0)

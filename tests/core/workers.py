@@ -9,7 +9,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -25,6 +25,7 @@ from src.core.store import LocalStore, Store
 from tests.core.history import Journal, Line
 
 LEASE = 3.0  # seconds
+LOOK = 1.5  # seconds between looks whether all is done, which cost more than a kill
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class Place:
 
     folder: Path
     endpoint: str | None = None
+    owner: int = field(default_factory=os.getpid)  # its end is the workers' end
+
+    def is_abandoned(self) -> bool:
+        return not Path(f"/proc/{self.owner}").exists() and Path("/proc/self").exists()
 
     def open(self) -> Store:
         if self.endpoint is None:
@@ -63,7 +68,7 @@ def work(place: Place, name: str, seconds: float) -> None:
     journal = Journal(place.folder / "journals" / f"{name}.jsonl")
     rng = random.Random(name)
     claim: Claim | None = None
-    while True:
+    while not place.is_abandoned():
         try:
             claim = claim or queue.claim(name)
             if claim is None:
@@ -179,8 +184,11 @@ def fight(
         return process
 
     crew = [another() for _ in range(workers)]
+    look_at = time.monotonic()
     try:
-        while not ended():
+        while time.monotonic() < look_at or not ended():
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + LOOK
             if time.monotonic() - started > limit:
                 raise TimeoutError(f"not done after {limit:.0f} s")
             time.sleep(every * rng.uniform(0.5, 1.5))

@@ -11,7 +11,7 @@ results; after a crash a request may be run again.
     queue.renew(claim, progress={"task": "bbh", "done": 3, "total": 24})    # at claim.renew_at; raises LeaseLost
     # results and details are appended and confirmed first; then, in one commit, done and (where wanted) the next:
     following = queue.finish(claim, ["results/org/model/results_2025-02-08T10-00-00.json"], then=accepts)
-    queue.fail(claim, "out_of_memory", "needs 48 GB, this box has 24", log="last lines …")  # a code of FAILURES
+    queue.fail(claim, "out-of-memory", "needs 48 GB, this box has 24", log="last lines …")  # a code of FAILURES
     queue.give_back(claim)                                  # Ctrl-C: PENDING again at once, no attempt counted
     queue.cancel(key, by="alice")   queue.retry(key, by="alice")
     queue.vote("org/model", sha, "bob")                     # one per person and revision; False where it was there
