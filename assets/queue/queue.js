@@ -25,23 +25,24 @@ async function refresh() {
   place.removeAttribute("aria-busy");
   if (text === null || text === shown) return; // the last picture stays
   shown = text;
-  const open = [...place.querySelectorAll("details[open]")].map(keyOf);
+  const folds = (key) => [...place.querySelectorAll(`[data-key="${CSS.escape(key)}"] details`)]; // a card may stand twice
+  const open = [...place.querySelectorAll("details[open]")].map((fold) => [keyOf(fold), folds(keyOf(fold)).indexOf(fold)]);
   const held = document.activeElement?.closest?.("[data-lanes]") && [keyOf(document.activeElement), nameOf(document.activeElement)];
   place.innerHTML = text; // escaped where it was made: src/ui/queue_lanes.py
-  for (const key of open) {
-    const fold = card(key)?.querySelector("details");
+  for (const [key, at] of open) {
+    const fold = folds(key)[at];
     if (fold) fold.open = true;
   }
   if (held) focusAgain(...held);
 }
 
 const keyOf = (node) => node.closest("[data-key]")?.dataset.key;
-const nameOf = (node) => node.dataset?.do ?? node.tagName;
+const nameOf = (node) => (node.dataset.do ? `[data-do="${node.dataset.do}"]` : node.tagName);
 const card = (key) => key && place.querySelector(`[data-key="${CSS.escape(key)}"]`);
 
-function focusAgain(key, name) {
-  const again = card(key)?.querySelector(`[data-do="${name}"]:not(:disabled), ${/^[A-Z]+$/.test(name) ? name : "a"}`);
-  (again ?? card(key)?.querySelector("a, summary, button:not(:disabled)"))?.focus({ preventScroll: true });
+function focusAgain(key, selector) {
+  const again = card(key)?.querySelector(selector) ?? card(key)?.querySelector("a");
+  again?.focus({ preventScroll: true });
 }
 
 let waiting = null;

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from src.core.errors import BadInput, BoardError, Denied
 from src.settings import Settings
-from src.ui.html import h
+from src.ui.html import coded, h
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 LARGEST_BODY = 20_000  # bytes of what a page sends
@@ -93,7 +93,7 @@ def acting(settings: Settings, act: Act) -> Callable[[Request], Awaitable[Respon
         except Denied as error:
             return JSONResponse({"ok": False, "said": str(error)}, 403, PRIVATE)
         except BoardError as error:
-            return JSONResponse({"ok": False, "said": str(error)}, 400, PRIVATE)
+            return JSONResponse({"ok": False, "said": str(error)}, headers=PRIVATE)  # asked properly, and answered
         except ValueError:
             return JSONResponse({"ok": False, "said": "This was not understood. Reload the page."}, 400, PRIVATE)
 
@@ -103,8 +103,8 @@ def acting(settings: Settings, act: Act) -> Callable[[Request], Awaitable[Respon
 PRIVATE = {"Cache-Control": "no-store"}
 
 NOBODY = (
-    "Nobody can sign in here, so this board can only be read. Its operator can make it a Space, where people sign in "
-    "with the Hub, or start it for one person with --user NAME."
+    "Nobody can sign in here: this board can only be read. To submit and vote, start it with `--user NAME` on your "
+    "own machine, or make it a Space with sign-in."
 )
 
 
@@ -114,7 +114,7 @@ def greeting(name: str | None, page: str) -> Markup:
         return h("p", {"class": "lb-quiet lb-person"}, "You are ", h("strong", {}, name), ".")
     if has_oauth():
         return h("p", {"class": "lb-person"}, sign_in(page, "lb-button"), " to submit a model or to vote.")
-    return h("p", {"class": "lb-quiet lb-person"}, NOBODY)
+    return h("p", {"class": "lb-quiet lb-person"}, coded(NOBODY))
 
 
 def corner(name: str | None, page: str) -> Markup | None:

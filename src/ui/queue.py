@@ -45,7 +45,11 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
         h(
             "div",
             {"data-person": True},
-            h("p", {"class": "lb-quiet lb-person"}, shut) if shut else people.greeting(visit.me, "queue"),
+            h("p", {"class": "lb-quiet lb-person"}, shut)
+            if shut
+            else None
+            if visit.me
+            else people.greeting(None, "queue"),
         ),
         _tools(visit.query, visit.me),
         h("p", {"class": "lb-queue-say", "role": "status"}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,8 +16,9 @@ from src.core.errors import NotFound
 from src.core.lifecycle import Status
 from src.core.names import is_model_name
 from src.core.queue import Standing
-from src.ui.html import h, join
+from src.ui.html import coded, h, join
 
+RECENT = 48 * 3600.0  # seconds; older times are dates
 LONGEST = 400  # characters of a message before it is cut; the log has all of it
 
 
@@ -42,7 +42,7 @@ def card(one: Standing, reader: Reader, tag: str = "li") -> Markup:
         tag,
         {"class": "lb-card", "data-key": one.key, "data-status": one.status.value.lower()},
         _title(one, reader),
-        h("p", {"class": "lb-facts-line"}, " · ".join(_facts(one, reader))),
+        h("p", {"class": "lb-facts-line"}, Markup(" · ").join(_facts(one, reader))),
         h("p", {"class": "lb-stands"}, WORDS[one.status](one, reader)),
         _progress(one),
         _failure(one),
@@ -54,23 +54,24 @@ def _title(one: Standing, reader: Reader) -> Markup:
     model = one.request.model
     organisation, slash, name = model.rpartition("/")
     title = join(h("span", {"class": "lb-org"}, organisation + slash), h("span", {"class": "lb-name"}, name))
-    place = one.place and h("span", {"class": "lb-place", "aria-hidden": "true"}, f"{one.place:,}")
     if _is_on_board(one, reader):
         title = h("a", {"href": f"model/{model}"}, title)
     elif is_model_name(model):
         title = h("a", {"href": f"https://huggingface.co/{model}", "rel": "noopener"}, title)
-    return h("h3", {}, place, title)
+    return h("h3", {}, title)
 
 
-def _facts(one: Standing, reader: Reader) -> list[str]:
+def _facts(one: Standing, reader: Reader) -> list[str | Markup]:
     request = one.request
+    came = one.status is Status.PENDING and one.submitted
+    by = f"by {request.sender}" if request.sender else "submitted"
     facts = [
         PRECISION_SHORT.get(request.precision, request.precision),
         f"{request.params:.3g} B" if request.params else "size unknown",
         request.weight_type.lower() if request.weight_type != "Original" else None,
         _suite(request.suite) if reader.has_suites else None,
         request.revision[:7] if len(request.revision) == 40 else request.revision,
-        f"by {request.sender}" if request.sender else None,
+        join(f"{by}, ", _ago(came, reader.now)) if came else by if request.sender else None,
     ]
     return [fact for fact in facts if fact]
 
@@ -83,7 +84,7 @@ def _waits(one: Standing, reader: Reader) -> Markup:
     else:
         why = "no run has finished yet to go by" if reader.boxes else "no box runs just now"
         begins = Markup("no estimate: {}").format(why)
-    return join(f"Place {one.place}, ", begins, ". ", _since("Submitted", one.submitted, reader.now))
+    return join(h("strong", {}, f"Place {one.place}"), ", ", begins, ".")
 
 
 def _runs(one: Standing, reader: Reader) -> Markup:
@@ -95,9 +96,8 @@ def _runs(one: Standing, reader: Reader) -> Markup:
         _time(one.until, reader.now),
         ".",
     )
-    return join(
-        "On ", h("strong", {}, one.box or "a box"), again, " ", _since("since", one.since, reader.now), " ", held
-    )
+    since = one.since and h("time", _stamp(one.since), span((reader.now - one.since).total_seconds()))
+    return join("On ", h("strong", {}, one.box or "a box"), again, since and join(" for ", since), ". ", held)
 
 
 def _finished(one: Standing, reader: Reader) -> Markup:
@@ -192,26 +192,22 @@ def _button(act: str, word: str, one: Standing, pressed: bool | None = None) -> 
             "class": "lb-button",
             "data-do": act,
             "aria-pressed": None if pressed is None else str(pressed).lower(),
-            "disabled": bool(pressed),
             "aria-label": f"{word}: {one.request.model}",
         },
         word,
     )
 
 
-def coded(text: str) -> Markup:
-    """A sentence whose parts between backticks are commands."""
-    parts = re.split(r"`([^`]*)`", text)
-    return join(*(h("code", {"translate": "no"}, part) if at % 2 else part for at, part in enumerate(parts)))
-
-
 def _since(word: str, moment: datetime | None, now: datetime) -> Markup:
     if moment is None:
         return Markup("{} at an unknown time.").format(word)
     passed = (now - moment).total_seconds()
-    if passed < 48 * 3600:
-        return join(f"{word} ", h("time", _stamp(moment), ago(passed)), ".")
-    return join(f"{word} ", h("time", _stamp(moment), f"{moment:%Y-%m-%d}"), ".")
+    return join(f"{word} ", "on " if passed >= RECENT else "", _ago(moment, now), ".")
+
+
+def _ago(moment: datetime, now: datetime) -> Markup:
+    passed = (now - moment).total_seconds()
+    return h("time", _stamp(moment), ago(passed) if passed < RECENT else f"{moment:%Y-%m-%d}")
 
 
 def _time(moment: datetime, now: datetime) -> Markup:

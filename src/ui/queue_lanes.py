@@ -156,7 +156,7 @@ def _nav(
         )
         for lane in shown
     ]
-    every = h("a", {"href": _address(params, lane=""), "aria-current": None if alone else "page"}, "All lanes")
+    every = h("a", {"href": _address(params, lane=""), "aria-current": None if alone else "page"}, "All")
     return h("nav", {"class": "lb-lane-nav", "aria-label": "Lanes", "data-alone": alone is not None}, every, links)
 
 

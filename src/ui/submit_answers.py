@@ -12,8 +12,7 @@ from src.board.submission import Examination, Outlook, outlook
 from src.core.model_checks import Check, Facts
 from src.core.queue import QueueState, Standing
 from src.core.records import Request
-from src.ui.html import h, join
-from src.ui.queue_cards import coded
+from src.ui.html import coded, h, join
 
 MARKS = {"passed": ("✓", "passed"), "noted": ("–", "noted"), "refused": ("✗", "refused")}
 
@@ -80,7 +79,7 @@ def _template(facts: Facts, request: Request) -> Markup | None:
         "details",
         {"class": "lb-template"},
         h("summary", {}, f"The chat template in {facts.chat_template}; {used}"),
-        h("pre", {"class": "lb-code", "tabindex": "0", "aria-label": "Chat template"}, facts.chat_template_text),
+        h("pre", {"class": "lb-code", "tabindex": "0", "aria-label": "Text of the template"}, facts.chat_template_text),
     )
 
 
