@@ -147,7 +147,7 @@ def evaluate(store: str, workspace: Path, hub: dict[str, str], folder: Path) -> 
         sys.executable, "-m", "evaluator", "run", "--store", store, "--workspace", str(workspace), "--offline",
         "--drain", "--tasks", TASKS, "--box", "test-box",
     ]  # fmt: skip
-    done = subprocess.run(command, env=hub | nltk, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, env=hub | nltk, cwd=ROOT, capture_output=True, text=True, timeout=540, check=False)
     return done.stdout + done.stderr
 
 
