@@ -45,7 +45,7 @@ class Tools:
             self.changes_since,
         )
 
-    def find_models(  # noqa: PLR0917 (agents name what they give; Gradio passes it by place)
+    def find_models(
         self,
         search: str = "",
         model_type: str = "",
@@ -120,7 +120,7 @@ class Tools:
         """
         return _clean(comparison(self.context.snapshot(suite or None), [str(name) for name in names]))
 
-    def best_for_budget(  # noqa: PLR0917 (agents name what they give; Gradio passes it by place)
+    def best_for_budget(
         self,
         memory_gb: float,
         bits: int = 16,
@@ -131,7 +131,8 @@ class Tools:
     ) -> dict[str, Any]:
         """The best models that fit into so much memory: "what is the strongest model for my 24 GB card?".
 
-        Scores are of the published precision; quantised, they may drop a little.
+        Scores are of the published precision; quantised, they may drop a little. Models reported for training on the
+        benchmarks are left out.
 
         Args:
             memory_gb: Memory of the machine in GB, e.g. 24.
@@ -148,7 +149,7 @@ class Tools:
             raise BadInput("memory_gb is a number above 0, and bits one of 2, 3, 4, 5, 6, 8, 16, 32.")
         each = bits / 8 * OVERHEAD  # GB for a billion parameters
         snapshot = self.context.snapshot(suite or None)
-        query = _query(snapshot, license=license, max_params_b=memory_gb / each, sort_by=benchmark)
+        query = _query(snapshot, license=license, max_params_b=memory_gb / each, sort_by=benchmark, hide="flagged")
         found = listing(snapshot, query, _bounded(limit))
         models = [_brief(row) | {"memory_gb": round((row["params_b"] or 0) * each, 1)} for row in found.records()]
         how = f"parameters × {bits} bits × {OVERHEAD}, for short prompts"
@@ -217,11 +218,12 @@ def _query(
     max_params_b: float = 0,
     official_only: bool = False,
     sort_by: str = "average",
+    hide: str = "",
 ) -> Query:
     sortable = ["average", *(benchmark.key for benchmark in snapshot.suite.benchmarks), "params_b", "co2_kg", "likes"]
     if sort_by not in sortable:
         raise BadInput(f"'{sort_by[:40]}' is nothing to sort by; choose one of {', '.join(sortable)}.")
-    asked = {"q": search, "types": model_type, "license": license, "sort": f"-{sort_by}"}
+    asked = {"q": search, "types": model_type, "license": license, "sort": f"-{sort_by}", "hide": hide}
     if max_params_b > 0:
         asked["params"] = f",{max_params_b:.6f}"
     if official_only:
