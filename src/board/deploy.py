@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,9 +129,11 @@ def _upload(space: str, root: Path, api: HfApi) -> list[str]:
         return []
     operations = [CommitOperationAdd(path, data) for path, data in fresh.items()]
     deletions = [CommitOperationDelete(path) for path in gone]
-    api.create_commit(
-        space, [*operations, *deletions], commit_message="Renew the board", repo_type="space", parent_commit=head
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the sample's tables are meant to lie in the Space
+        api.create_commit(
+            space, [*operations, *deletions], commit_message="Renew the board", repo_type="space", parent_commit=head
+        )
     return sorted([*fresh, *gone])
 
 
