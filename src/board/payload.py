@@ -180,7 +180,7 @@ class Payload:
             if pd.api.types.is_bool_dtype(self.rows.frame[path]):
                 columns[path] = {"flags": "".join(np.where(self.rows.flag(path, True)[at], "1", "0").tolist())}
             else:
-                columns[path] = {"numbers": _numbers(kept(self.rows.number(path)[at]))}
+                columns[path] = {"numbers": _numbers(np.round(self.rows.number(path)[at], 2))}
         return columns
 
 

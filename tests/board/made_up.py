@@ -66,7 +66,7 @@ def frame(n: int, suite: str = "open-llm-v2", seed: int = 1) -> pd.DataFrame:
         "likes": pd.array(rng.integers(0, 3000, n), dtype="Int64"),
         "generation": pd.array(rng.integers(0, 5, n), dtype="Int64"),
         "co2_kg": np.where(rng.random(n) < 0.1, np.nan, rng.gamma(2, size / 8)),
-        "upload_date": _some(rng, 0.03, day.astype(str)),
+        "upload_date": _some(rng, 0.03, day.astype(str).tolist()),
         "submission_date": (day + np.timedelta64(9, "D")).astype(str).astype(object),
         "base_model": _some(rng, 0.3, parents),
     }
