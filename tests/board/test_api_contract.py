@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from contextlib import suppress
 
 import pytest
@@ -14,6 +16,13 @@ from tests.board.contract import CHECKS, schema
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 EXAMPLES = 8  # for each address and mode
+
+
+def test_the_description_refers_to_nothing_it_does_not_hold(described):
+    text = json.dumps(described.raw_schema)
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', text))
+    assert "Problem" in named
+    assert named <= set(described.raw_schema["components"]["schemas"])
 
 
 @pytest.fixture(scope="module")

@@ -263,7 +263,8 @@ def test_the_block_of_v1_is_written_as_the_bot_wrote_it():
 
 def test_the_hubs_own_reader_reads_our_block():
     card = ModelCard(card_block(V2, "open-llm-v2").text)
-    values = {result.dataset_name: result.metric_value for result in card.data.eval_results}
+    results = card.data.to_dict()["model-index"][0]["results"]
+    values = {each["dataset"]["name"]: each["metrics"][0]["value"] for each in results}
     assert values == {
         "IFEval (0-Shot)": 68.34,
         "BBH (3-Shot)": 29.74,

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 import itsdangerous
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Dialog, Page
 
 from src.ui.app import PAGES
 from tests.e2e.conftest import Serve, Served
@@ -51,7 +51,12 @@ def watched(browser: Browser) -> Iterator[Page]:
 def look(page: Page, address: str, settle: int = 400) -> None:
     """Visit, wait, move over and focus what is there; then nothing has run and nothing was planted."""
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def dismiss(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     page.goto(address, wait_until="load")
     page.wait_for_timeout(settle)
     nothing_ran(page, address)

@@ -60,6 +60,15 @@ def build_api(context: Context, per_minute: int | None = 600, behind_proxy: bool
     )
     for part in (models, exports, state, feeds, original):
         app.include_router(part.router(context))
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        """The description, with the shape of the problems that every address may answer with."""
+        description = described()
+        description["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return description
+
+    app.openapi = openapi  # type: ignore[method-assign]
     app.add_api_route("/", _reference(app), include_in_schema=False, response_class=HTMLResponse)
     app.add_exception_handler(BoardError, _board_error)
     app.add_exception_handler(HTTPException, _http_error)
