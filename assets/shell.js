@@ -105,6 +105,9 @@
       try { localStorage.setItem(KEY, asked); } catch { /* private window: this page only */ }
       paint();
     });
+    if (window.top !== window) { // browsers keep the cookies of a sign-in from a frame
+      for (const link of document.querySelectorAll("[data-sign-in]")) link.target = "_blank";
+    }
     document.querySelector(".lb-skip")?.addEventListener("click", (event) => {
       event.preventDefault(); // its address lacks the query, and a visit would lose it
       document.getElementById("lb-content").focus();

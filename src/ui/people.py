@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from src.core.errors import BadInput, BoardError, Denied
 from src.settings import Settings
-from src.ui.html import coded, h
+from src.ui.html import coded, h, join
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 LARGEST_BODY = 20_000  # bytes of what a page sends
@@ -111,7 +111,8 @@ NOBODY = (
 def greeting(name: str | None, page: str) -> Markup:
     """Who is signed in, or how to; for the head of a page that `page` names."""
     if name:
-        return h("p", {"class": "lb-quiet lb-person"}, "You are ", h("strong", {}, name), ".")
+        out = join(" ", _sign_out(page)) if has_oauth() else None
+        return h("p", {"class": "lb-quiet lb-person"}, "You are ", h("strong", {}, name), ".", out)
     if has_oauth():
         return h("p", {"class": "lb-person"}, sign_in(page, "lb-button"), " to submit a model or to vote.")
     return h("p", {"class": "lb-quiet lb-person"}, coded(NOBODY))
@@ -123,14 +124,17 @@ def corner(name: str | None, page: str) -> Markup | None:
         return h("span", {"class": "lb-me", "title": "The one person of this board"}, name) if name else None
     if name is None:
         return sign_in(page, "lb-me", "Sign in")
-    out = h("a", {"class": "lb-me", "href": f"logout?{urlencode({'_target_url': f'/{page}'})}"}, "Sign out")
-    return h("span", {"class": "lb-signed"}, h("span", {"class": "lb-me", "title": name}, name), out)
+    return h("span", {"class": "lb-signed"}, h("span", {"class": "lb-me", "title": name}, name), _sign_out(page))
 
 
 def sign_in(page: str, style: str, words: str = "Sign in with Hugging Face") -> Markup:
     """The link that leads to the Hub and back to `page`."""
     target = urlencode({"_target_url": f"/{page}"})
     return h("a", {"class": style, "href": f"login/huggingface?{target}", "data-sign-in": True}, words)
+
+
+def _sign_out(page: str) -> Markup:
+    return h("a", {"class": "lb-me", "href": f"logout?{urlencode({'_target_url': f'/{page}'})}"}, "Sign out")
 
 
 async def _body(request: Request) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,9 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from src.board.opening import SAMPLE
+from src.board.snapshot import Board
+from src.core.errors import Unknown
 from src.core.queue import Queue
 from src.core.store import LocalStore
 from src.settings import Settings
@@ -177,6 +181,52 @@ def test_a_long_lane_goes_on_at_its_own_address(serve: Serve, page: Page, tmp_pa
     page.get_by_role("link", name="More").click()
     expect(page.locator(".lb-card")).to_have_count(3)
     expect(page.get_by_text("Page 2 of 2")).to_be_visible()
+
+
+def test_a_store_that_cannot_be_reached_leaves_the_last_picture_with_its_age(
+    mine: Served, page: Page, monkeypatch: pytest.MonkeyPatch, shoot: Callable, faults: Callable
+) -> None:
+    page.goto(f"{mine.url}/queue")
+    expect(page.locator(".lb-card")).to_have_count(6)
+
+    def away(dataset: str) -> str:
+        raise Unknown("The store does not answer <b>now</b>.")
+
+    monkeypatch.setattr(mine.board.store, "head", away)
+    page.wait_for_timeout(4500)  # a look is believed for four seconds
+    page.reload()
+    stale = page.locator(".lb-stale")
+    expect(stale).to_have_text("This is the queue as of 1 min ago. The store does not answer <b>now</b>.")
+    expect(page.locator(".lb-card")).to_have_count(6)
+    assert not faults(page)
+    shoot(page, "queue-stale")
+
+
+def test_the_sample_has_a_queue_too_and_takes_nothing(
+    serve: Serve, page: Page, tmp_path: Path, shoot: Callable
+) -> None:
+    folder = shutil.copytree(SAMPLE, tmp_path / "sample", ignore=shutil.ignore_patterns(".board"))
+    settings = replace(Settings(store=None, cache=tmp_path / "cache"), user="alice")
+    board = Board(Away("hub:nobody"), sample=LocalStore(folder))  # type: ignore[arg-type]
+    served = serve(settings, board)
+    page.goto(f"{served.url}/queue")
+    expect(page.get_by_text("This is made-up sample data: requests and votes are taken once")).to_be_visible()
+    expect(lane(page, "finished").locator(".lb-card").first).to_be_visible()
+    expect(page.locator("[data-do]")).to_have_count(0)
+    shoot(page, "queue-sample")
+
+
+class Away:
+    """A store that nobody reaches."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getattr__(self, call: str) -> object:
+        def away(*_: object) -> None:
+            raise Unknown(f"{self.name} does not answer.")
+
+        return away
 
 
 def test_an_empty_queue_says_so(serve: Serve, page: Page, tmp_path: Path, shoot: Callable, faults: Callable) -> None:

@@ -1,0 +1,172 @@
+"""Who is asking: nobody by a forged session, one person on their own machine, the Hub's people in a Space."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import gradio as gr
+import gradio.oauth
+import itsdangerous
+import pytest
+from gradio.routes import App
+from starlette.testclient import TestClient
+
+from src.board.opening import open_board
+from src.core.errors import BadInput
+from src.core.queue import Queue
+from src.core.store import LocalStore
+from src.settings import Settings
+from src.ui import people
+from src.ui.app import build_app, launch_options
+from tests.core.boards import ask
+
+SECRET = "a client secret that only the Hub and the Space know"
+SAME = {"Sec-Fetch-Site": "same-origin", "Origin": "https://space.example", "Content-Type": "application/json"}
+
+
+def session(secret: str, name: str = "mallory", expires_in: float = 3600.0) -> dict[str, str]:
+    """A cookie as Gradio's session makes it, signed with the key that it derives from `secret`."""
+    told = {"userinfo": {"sub": "1", "preferred_username": name}, "expires_at": time.time() + expires_in}
+    data = base64.b64encode(json.dumps({"oauth_info": told}).encode())
+    key = hashlib.sha256((secret + "-v4").encode()).hexdigest()
+    return {"session": itsdangerous.TimestampSigner(key).sign(data).decode()}
+
+
+def served(settings: Settings, base: str = "https://space.example") -> TestClient:
+    """The whole app, as a browser reaches it."""
+    board = open_board(settings)
+    board.open()
+    demo = build_app(board, settings)
+    options = launch_options(board, settings)
+    return TestClient(App.create_app(demo, app_kwargs=options["app_kwargs"]), base_url=base)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    Queue(LocalStore(tmp_path / "board")).submit(ask("org/m", sender="alice"))
+    return tmp_path / "board"
+
+
+@pytest.fixture(scope="class")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, Path]]:
+    """A board in a Space whose card says `hf_oauth: true`, and its store."""
+    folder = tmp_path_factory.mktemp("space") / "board"
+    Queue(LocalStore(folder)).submit(ask("org/m", sender="alice"))
+    values = {
+        "OAUTH_CLIENT_ID": "id", "OAUTH_CLIENT_SECRET": SECRET, "OAUTH_SCOPES": "openid profile",
+        "OPENID_PROVIDER_URL": "https://hub.example",
+    }  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in values.items():
+            patch.setenv(name, value)
+            patch.setattr(gradio.oauth, name, value)  # read when Gradio is imported
+        patch.setenv("SPACE_ID", "owner/board")
+        patch.setenv("SYSTEM", "spaces")
+        with served(Settings(store=str(folder))) as client:
+            yield client, folder
+
+
+def vote(client: TestClient, store: Path, cookies: dict[str, str], headers: dict[str, str] = SAME) -> tuple[int, str]:
+    key = Queue(LocalStore(store)).snapshot().waiting[0].key
+    client.cookies.clear()
+    client.cookies.update(cookies)
+    answer = client.post("/queue/vote", content=json.dumps({"key": key}), headers=headers)
+    return answer.status_code, answer.json()["said"]
+
+
+def voters(store: Path) -> set[str]:
+    path = store / "votes/votes_data.jsonl"
+    return {json.loads(line)["username"] for line in path.read_text().splitlines()} if path.exists() else set()
+
+
+class TestInASpace:
+    def test_somebody_signed_in_votes_by_their_name(self, space: tuple[TestClient, Path]) -> None:
+        client, store = space
+        client.cookies.update(session(SECRET, "bob"))
+        page = client.get("/queue").text
+        assert ">bob<" in page
+        assert "Sign out" in page
+        assert vote(client, store, session(SECRET, "bob")) == (200, "You voted for org/m. It is stored.")
+        assert "bob" in voters(store)
+
+    @pytest.mark.parametrize(
+        "forged",
+        [
+            session(""),  # the key of Gradio's mock: everybody knows it
+            session("secret"),
+            session(SECRET, expires_in=-1),
+            {"session": session(SECRET)["session"].replace("e", "f", 1)},
+            {"session": "eyJvYXV0aF9pbmZvIjp7fX0="},
+            {},
+        ],
+        ids=["public key", "guessed key", "expired", "changed", "unsigned", "none"],
+    )
+    def test_a_session_that_is_not_the_hubs_is_nobody(self, space: tuple[TestClient, Path], forged) -> None:
+        client, store = space
+        assert vote(client, store, forged) == (403, "You are not signed in (any more). Sign in and try again.")
+        assert "mallory" not in voters(store)
+        page = client.get("/queue").text
+        assert "Sign in with Hugging Face" in page
+        assert 'href="login/huggingface?_target_url=%2Fqueue"' in page
+
+    def test_another_site_cannot_use_somebodys_session(self, space: tuple[TestClient, Path]) -> None:
+        client, store = space
+        for headers in (SAME | {"Sec-Fetch-Site": "cross-site"}, SAME | {"Content-Type": "text/plain"}):
+            assert vote(client, store, session(SECRET), headers)[0] == 403
+        assert "mallory" not in voters(store)
+
+
+def test_outside_a_space_nobody_signs_in_whatever_the_environment_says(store: Path, monkeypatch) -> None:
+    """There Gradio would make everybody who presses the button the account of this machine."""
+    monkeypatch.setenv("OAUTH_CLIENT_ID", "id")
+    monkeypatch.setenv("OAUTH_CLIENT_SECRET", SECRET)
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    with served(Settings(store=str(store))) as client:
+        assert client.get("/login/huggingface").status_code == 404
+        for secret in ("", SECRET):
+            status, said = vote(client, store, session(secret))
+            assert status == 403
+            assert "Nobody can sign in here" in said
+    assert voters(store) == set()
+
+
+def test_a_board_for_one_person_listens_on_this_machine_only(store: Path) -> None:
+    settings = Settings(store=str(store), user="alice", host="0.0.0.0")
+    with pytest.raises(BadInput, match=r"leave out --host 0\.0\.0\.0"):
+        build_app(open_board(settings), settings)
+    people.check(replace(settings, host="localhost"))
+
+
+def test_a_board_for_one_person_does_nothing_under_a_strangers_name(store: Path) -> None:
+    """A page of a stranger may point its own name at this machine: then browsers call it the same site."""
+    settings = Settings(store=str(store), user="alice")
+    with served(settings, "http://evil.example:7860") as client:
+        headers = SAME | {"Origin": "http://evil.example:7860"}
+        assert vote(client, store, {}, headers)[0] == 403
+        assert ">alice<" not in client.get("/queue").text
+    with served(settings, "http://127.0.0.1:7860") as client:
+        assert vote(client, store, {}, SAME | {"Origin": "http://127.0.0.1:7860"})[0] == 200
+    assert voters(store) == {"alice"}
+
+
+def test_what_a_page_sends_is_bounded_and_understood_or_refused(store: Path) -> None:
+    with served(Settings(store=str(store), user="alice"), "http://127.0.0.1") as client:
+        headers = SAME | {"Origin": "http://127.0.0.1"}
+        for body in (b"[]", b"{", b'"x"', b"\xff", b'{"key": {"deep": []}}', b"{" * 19_000):
+            answer = client.post("/queue/vote", content=body, headers=headers)
+            assert not answer.json()["ok"]
+        answer = client.post("/queue/vote", content=b" " * 30_000, headers=headers)
+        assert answer.json()["said"] == "This is more than a form can hold."
+
+
+def test_gradio_offers_no_sign_in_of_its_own_here(store: Path) -> None:
+    settings = Settings(store=str(store))
+    demo = build_app(open_board(settings), settings)
+    assert isinstance(demo, gr.Blocks)
+    assert not demo.expects_oauth
