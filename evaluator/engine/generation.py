@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -44,16 +44,16 @@ class Generator:
         """Texts of the requests not `known`; `save` is called with (index, text) as each ends."""
         texts: list[str | None] = [None] * len(requests)
         todo = [i for i, is_known in enumerate(known) if not is_known]
-        fast = [i for i in todo if self.way != "stock" and is_greedy(requests[i])]
-        slow = sorted(set(todo) - set(fast))
+        jobs = {i: self.job(requests[i]) for i in todo if self.way != "stock" and is_greedy(requests[i])}
+        jobs = {i: job for i, job in jobs.items() if len(job.tokens) > 1}
 
-        def finish(index: int, tokens: list[int]) -> None:
-            i = fast[index]
+        def finish(i: int, tokens: list[int]) -> None:
             texts[i] = self.text(tokens, requests[i])
             save([(i, texts[i])])
 
-        if fast:
-            self._run([self.job(requests[i]) for i in fast], finish)
+        if jobs:
+            self._run(jobs, finish)
+        slow = [i for i in todo if texts[i] is None]
         size = self._lm.batch_size_per_gpu
         slow.sort(key=lambda i: (repr(sorted(requests[i].args[1].items())), -len(requests[i].args[0])))
         for at in range(0, len(slow), size):
@@ -94,26 +94,33 @@ class Generator:
         think_text = think if isinstance(think, str) else None
         return postprocess_generated_text(text, self._until(request.args[1]), think_text)
 
-    def _run(self, jobs: list[Job], finish: Emit) -> None:
-        if self.way == "continuous":
-            continuous.run(self._lm.model, jobs, self._stops, finish)
-            return
-        done: set[int] = set()
-        rows = memory.rows(self._lm.model, self._lm.device, max(len(job.tokens) + job.most for job in jobs))
-        while len(done) < len(jobs):
-            left = [i for i in range(len(jobs)) if i not in done]
+    def _run(self, jobs: Mapping[int, Job], finish: Emit) -> None:
+        """Generate for `jobs`; those that are left when the way fails are left to stock, and it is told."""
+        left = dict(jobs)
+        rows = memory.rows(self._lm.model, self._lm.device, max(len(job.tokens) + job.most for job in jobs.values()))
+        while left:
+            names = list(left)
 
-            def emit(index: int, tokens: list[int], left: list[int] = left) -> None:
-                finish(left[index], tokens)
-                done.add(left[index])
+            def emit(index: int, tokens: list[int], names: list[int] = names) -> None:
+                finish(names[index], tokens)
+                del left[names[index]]
 
             try:
-                rolling.run(self._scorer, [jobs[i] for i in left], self._stops, emit, rows)
+                if self.way == "continuous":
+                    continuous.run(self._lm.model, list(left.values()), self._stops, emit)
+                else:
+                    limits = memory.limits(self._lm.model, self._lm.device)
+                    scorer = Scorer(self._lm.model, limits, "packed", self._lm.mixed_precision_dtype, self._lm.device)
+                    rolling.run(scorer, list(left.values()), self._stops, emit, rows)
             except Exception as error:
-                if not is_out_of_memory(error) or rows == 1:
-                    raise
-                rows = max(1, rows // 2)
-                log.warning("out of memory while generating: going on with %d texts at a time", rows)
+                if is_out_of_memory(error) and self.way == "rolling" and rows > 1:
+                    rows //= 2
+                    log.warning("out of memory while generating: going on with %d texts at a time", rows)
+                    continue
+                self.why = f"{self.way} failed on the way with {type(error).__name__}: {error}"
+                self.way = "stock"
+                log.warning("generation goes on the stock way: %s", self.why)
+                return
 
     def _choose(self, wanted: str) -> tuple[str, str]:
         lm = self._lm
@@ -155,13 +162,6 @@ class Generator:
             scorer = Scorer(model, Limits(24, 64), "packed", self._lm.mixed_precision_dtype, self._lm.device)
             if way == "rolling":
                 rolling.run(scorer, jobs, endless, found.__setitem__, 3)
-                self._scorer = Scorer(
-                    self._lm.model,
-                    memory.limits(self._lm.model, self._lm.device),
-                    "packed",
-                    self._lm.mixed_precision_dtype,
-                    self._lm.device,
-                )
             else:
                 continuous.run(model, jobs, endless, found.__setitem__, small=True)
         return sum(found.get(i) != tokens for i, tokens in enumerate(expected))

@@ -73,14 +73,14 @@ class Encoder:
         return _Context(head, tail, len(before), np.concatenate([before, after]))
 
     def _follow(self, context: _Context, continuation: str, max_length: int) -> Query:
-        """A continuation behind a context: its tokens are what the whole text has beyond the context's count."""
+        """A continuation behind a context: its tokens are what the whole text has beyond the context's count.
+
+        Where the two merge at the seam, lm-eval still runs the context's own tokens; so does this.
+        """
         whole = self._encode(context.tail + continuation, starts=not context.head)
-        own = len(context.tokens) - context.split  # the context's tokens behind its last cut
-        targets = whole[own:]
-        if len(targets) == 1 and np.array_equal(whole[:own], context.tokens[context.split :]):
-            tokens = context.tokens  # continuations of one token share the context's array
-        else:
-            tokens = np.concatenate([context.tokens[: context.split], whole[:-1]])
+        targets = whole[len(context.tokens) - context.split :]
+        # continuations of one token share the context's array
+        tokens = context.tokens if len(targets) == 1 else np.concatenate([context.tokens, targets[:-1]])
         return _query(tokens, targets, continuation, max_length)
 
     def _alone(self, continuation: str, max_length: int) -> Query:
@@ -117,9 +117,7 @@ class Encoder:
         if not fresh:
             return
         first = [text for starts, text in fresh if starts]
-        plain = {
-            text for text in first if has_bos_prefix(text, self._bos)
-        }  # brings its own beginning: nothing is added
+        plain = {text for text in first if has_bos_prefix(text, self._bos)}  # these bring their own beginning
         special = {} if self._lm.add_bos_token is None else {"add_special_tokens": self._lm.add_bos_token}
         self._batch([text for text in first if text not in plain], True, special)
         self._batch([text for text in first if text in plain], True, {"add_special_tokens": False})

@@ -99,3 +99,23 @@ def test_an_architecture_that_refuses_is_generated_with_plainly_and_it_is_told(
     assert len(texts) == 8
     assert lm.report.generation == "stock"
     assert lm.report.generation_reason
+
+
+def test_what_fails_on_the_way_is_finished_by_stock(
+    prefix_tree: Make, alone: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lm = prefix_tree(batch_size=1)
+    lm.generate_until(make_requests([], most=4))
+    admit = rolling._Rows.admit
+
+    def fail(self: Any, jobs: Any, *rest: Any) -> None:
+        if self.jobs:
+            raise RuntimeError("a kernel is missing")
+        admit(self, jobs[:2], *(part[:2] for part in rest))
+
+    monkeypatch.setattr(rolling._Rows, "admit", fail)
+    monkeypatch.setattr("evaluator.engine.memory.rows", lambda *_: 3)
+    found = lm.generate_until(make_requests(["e"], most=9))
+    assert found == alone.generate_until(make_requests(["e"], most=9), disable_tqdm=True)
+    assert lm.report.generation == "stock"
+    assert "a kernel is missing" in lm.report.generation_reason

@@ -83,7 +83,9 @@ def test_a_tokenizer_that_merges_over_line_breaks_is_given_whole_texts(stock: An
     encoder = Encoder(lm)
     assert not encoder.cuts
     (query,) = encoder.queries([("a\nb b", "a\nb")], 100)
-    assert query.tokens.tolist() + query.targets.tolist()[-1:] == tokenizer.encode("a\nb ba\nb")
+    context, whole = tokenizer.encode("a\nb b"), tokenizer.encode("a\nb ba\nb")
+    assert query.targets.tolist() == whole[len(context) :]
+    assert query.tokens.tolist() == context + whole[len(context) : -1]
 
 
 def test_continuations_of_one_token_share_the_context(stock: Any) -> None:
