@@ -421,3 +421,13 @@ def test_the_reference_lists_every_address_and_loads_nothing(client):
     assert "<script" not in page
     assert 'src="' not in page
     assert AS_OF.year == 2025
+
+
+def test_addresses_that_ask_for_the_same_file_share_one_answer(client, monkeypatch):
+    from src.board import listing
+
+    made = []
+    monkeypatch.setattr(listing.Listing, "json", lambda self: made.append(1) or [])
+    for query in ("", "?types=nonsense", "?uploaded=0000", "?sort=-average"):
+        assert client.get(f"/api/v1/models.jsonl{query}").status_code == 200
+    assert len(made) == 1

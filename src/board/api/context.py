@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from threading import Lock
@@ -64,14 +64,16 @@ class Context:
         filename: str | None = None,
         links: str | None = None,
         site: str = "",
+        asked: Hashable = None,
     ) -> Response:
         """What `make` gives, made once for each address and snapshot; 304 where the reader has it already.
 
-        `site`: the address in the answer's own links, where it has some, so that no reader gets another's.
+        `site`: the address in the answer's own links, where it has some, so that no reader gets another's. `asked`: what
+        the answer depends on, where many addresses ask for the same.
         """
         # the frame's identity too: a revision may be read in two ways by two versions of a store's files
         about = (snapshot.suite.name, snapshot.revision, snapshot.source, id(snapshot.frame)) if snapshot else ()
-        key = (request.url.path, request.url.query, site, *about)
+        key = (request.url.path, request.url.query if asked is None else asked, site, *about)
         kept = self.answers.get(key, lambda: (Answer(make()), snapshot.frame if snapshot is not None else None))
         settled = at is not None and at < datetime.now(UTC).date()
         headers = {"Cache-Control": PAST if settled else LIVE, "Vary": "Accept-Encoding"}

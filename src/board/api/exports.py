@@ -48,6 +48,7 @@ def _add(made: APIRouter, context: Context, form: Format) -> None:
             lambda: form.write(listing(snapshot, query, limit or usual)),
             media=form.media,
             at=at,
+            asked=(query, limit or usual),
             filename=f"{snapshot.suite.name}-{day}.{form.key}",
         )
 
