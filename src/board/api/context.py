@@ -68,8 +68,8 @@ class Context:
     ) -> Response:
         """What `make` gives, made once for each address and snapshot; 304 where the reader has it already.
 
-        `site`: the address in the answer's own links, where it has some, so that no reader gets another's. `asked`: what
-        the answer depends on, where many addresses ask for the same.
+        `site`: the address in the answer's own links, where it has some, so that no reader gets another's. `asked`:
+        what the answer depends on, where many addresses ask for the same.
         """
         # the frame's identity too: a revision may be read in two ways by two versions of a store's files
         about = (snapshot.suite.name, snapshot.revision, snapshot.source, id(snapshot.frame)) if snapshot else ()
