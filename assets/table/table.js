@@ -4,7 +4,7 @@ import { Controls } from "./controls.js";
 import { Data } from "./data.js";
 import { el, icon } from "./dom.js";
 import { Grid } from "./grid.js";
-import { DEFAULT, read, write } from "./links.js";
+import { read, write } from "./links.js";
 import { Answers } from "./query.js";
 import { markdown } from "./markdown.js";
 import { plural } from "./words.js";
@@ -378,5 +378,3 @@ function remember(name, value) {
     // a private window: this page only
   }
 }
-
-export { DEFAULT };

@@ -22,10 +22,12 @@ from src.board.query import Query
 from src.board.snapshot import Board, Snapshot
 from src.core.errors import NotFound
 from src.ui import assets
+from src.ui.bundle import bundle
 
 FIRST = "board/first.json"
 ROWS = "board/rows"
 DOWNLOAD = "board/leaderboard"
+CODE = "board/table"
 MOST_FILES = 18  # three suites of two snapshots: a page may still ask for the rows of the last one
 FOREVER = "public, max-age=31536000, immutable"
 HUB = "https://huggingface.co"
@@ -41,18 +43,17 @@ def head(query: Mapping[str, str] | None = None) -> str:
     """Links by which the browser fetches the table's code, and the first rows of the view in `query` (a page's URL
     parameters), while the page is still being read."""
     first = FIRST + ("?" + urlencode(query) if query else "")
-    modules = "".join(f'<link rel="modulepreload" href="{assets.url(f"table/{name}")}">' for name in _modules())
     return (
         f'<link rel="stylesheet" href="{assets.url("table/table.css")}">'
         f'<link rel="preload" as="fetch" crossorigin="anonymous" href="{escape(first)}">'
-        f'{modules}<script type="module" src="{assets.url("table/main.js")}"></script>'
+        f'<script type="module" src="{CODE}/{code().name}.js"></script>'
     )
 
 
 @cache
-def _modules() -> tuple[str, ...]:
-    """Every module of the table, so that none waits for another to name it."""
-    return tuple(sorted(path.name for path in (assets.ASSETS / "table").glob("*.js")))
+def code() -> File:
+    """The table's modules as one file."""
+    return File(bundle(assets.ASSETS / "table" / "main.js").encode())
 
 
 def component(**options: Any) -> Any:
@@ -66,7 +67,7 @@ def component(**options: Any) -> Any:
     """
     import gradio as gr
 
-    mount = f"import(new URL('{assets.url('table/main.js')}', document.baseURI)).then(m => m.mountAll(element));"
+    mount = f"import(new URL('{CODE}/{code().name}.js', document.baseURI)).then(m => m.mountAll(element));"
     return gr.HTML(html_template=SKELETON, js_on_load=mount, apply_default_css=False, **options)
 
 
@@ -77,6 +78,7 @@ def routes(board: Board) -> list[BaseRoute]:
         Route(f"/{FIRST}", served.first, methods=["GET"]),
         Route(f"/{ROWS}/{{name}}.json", served.file, methods=["GET"]),
         Route(f"/{DOWNLOAD}.{{form}}", served.download, methods=["GET"]),
+        Route(f"/{CODE}/{{name}}.js", _code, methods=["GET"]),
     ]
 
 
@@ -162,7 +164,13 @@ class Served:
         }
 
 
-def answer(file: File, request: Request, cache: str) -> Response:
+def _code(request: Request) -> Response:
+    # an old page may ask for old code: it gets today's, but may not keep it
+    current = request.path_params["name"] == code().name
+    return answer(code(), request, FOREVER if current else "no-cache", "text/javascript")
+
+
+def answer(file: File, request: Request, cache: str, kind: str = "application/json") -> Response:
     """A file in the best encoding the browser takes; nothing where it has it already."""
     headers = {"Cache-Control": cache, "ETag": f'"{file.name}"', "Vary": "Accept-Encoding"}
     if file.name in request.headers.get("if-none-match", ""):
@@ -171,8 +179,8 @@ def answer(file: File, request: Request, cache: str) -> Response:
     for encoding in ("br", "gzip"):
         if encoding in accepted:
             body = file.brotli if encoding == "br" else file.gzip
-            return Response(body, media_type="application/json", headers=headers | {"Content-Encoding": encoding})
-    return Response(file.body, media_type="application/json", headers=headers)
+            return Response(body, media_type=kind, headers=headers | {"Content-Encoding": encoding})
+    return Response(file.body, media_type=kind, headers=headers)
 
 
 def _keep_newest(kept: OrderedDict[Any, Any], most: int) -> None:
