@@ -148,6 +148,7 @@ def _failure(one: Standing) -> Markup | None:
         return None
     before = "Its last run: " if one.status is not Status.FAILED else ""
     message = report.message if len(report.message) <= LONGEST else report.message[: LONGEST - 1] + "…"
+    said = bool(report.message or report.log or report.code != "unknown")  # files of old boards say no more
     address = f"queue/log?key={one.key}"
     log = h(
         "details",
@@ -160,7 +161,7 @@ def _failure(one: Standing) -> Markup | None:
         {"class": "lb-why"},
         h("p", {}, h("strong", {}, before, report.title)),
         message and h("p", {"class": "lb-verbatim"}, message),
-        h("p", {"class": "lb-advice"}, coded(report.advice)),
+        h("p", {"class": "lb-advice"}, coded(report.advice if said else "No reason and no log were kept.")),
         log if report.log else None,
     )
 

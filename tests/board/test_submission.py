@@ -1,160 +1,312 @@
-"""A form becomes a request or sentences, each at the field it is about; limits hold for people and organisations."""
+"""From a form to a queued request, or the reasons why not, each in a sentence that helps."""
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import struct
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
-from src.board.recent_models import RecentModels
-from src.board.submission import Desk, Form, Rules, outlook, problems_of_fields
-from src.core.errors import BadInput, NotFound
-from src.core.model_checks import Limits
-from src.core.model_source import About, FolderModel, NoRevision
+from src.board.submission import Desk, Examination, Form, Rules
+from src.core.errors import BadInput, NotFound, Unknown
+from src.core.lifecycle import Status
+from src.core.model_checks import Limits, Repository
+from src.core.model_source import About, FolderModel
 from src.core.queue import Queue
+from src.core.safetensors import Tensor, count_parameters
 from src.core.store import LocalStore
 from src.core.suites import load
-from src.settings import Settings
-from tests.core.boards import Clock, ask
 from tests.evaluator.tiny import make_llama
 
-SHA = "a" * 40
-SUITE = load("open-llm-v2")
+SUITE = load()
+GOOD = Form("org/good", precision="float32", model_type="pretrained")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = datetime(2025, 2, 8, 10, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+class World:
+    """A Hub of folders, a queue in a folder, and the desk between them."""
+
+    def __init__(self, folder: Path, rules: Rules | None = None) -> None:
+        self.folder, self.clock = folder, Clock()
+        self.queue = Queue(LocalStore(folder / "board", self.clock))
+        self.desk = Desk(self.queue, rules or Rules(), self.look)
+        self.abouts: dict[str, About] = {}
+
+    def add(self, model: str, spoil: Callable[[Path], None] = lambda _: None, about: About | None = None) -> None:
+        to = self.folder / "hub" / model
+        shutil.copytree(self.folder.parent / "good", to)
+        spoil(to)
+        self.abouts[model] = about or About(license="mit", likes=3)
+
+    def look(self, model: str, revision: str) -> FolderModel:
+        if model not in self.abouts:
+            raise NotFound(f"There is no public model `{model}` on the Hub. Check the spelling.")
+        sha = {"main": "a" * 40}.get(revision, revision)
+        return FolderModel(model, sha, self.folder / "hub" / model, self.abouts[model])
+
+    def examine(
+        self, form: Form = GOOD, sender: str | None = "alice", table: pd.DataFrame | None = None
+    ) -> Examination:
+        return self.desk.examine(form, sender, SUITE, table)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_llama(tmp_path_factory.mktemp("model") / "m")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_llama(tmp_path_factory.mktemp("models") / "good").parent
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def world(good: Path, request: pytest.FixtureRequest) -> World:
+    world = World(good / request.node.name.replace("/", "_")[:80])
+    world.add("org/good")
+    return world
 
 
-@pytest.fixture
-def queue(tmp_path: Path, clock: Clock) -> Queue:
-    return Queue(LocalStore(tmp_path / "board", clock=clock.moment))
+def refusals(examination: Examination) -> list[str]:
+    return [check.sentence for check in examination.problems]
 
 
-@pytest.fixture
-def look(folder: Path):  # type: ignore[no-untyped-def]
-    def find(model: str, revision: str) -> FolderModel:
-        if model.startswith("gone/"):
-            raise NotFound(f"There is no public model `{model}` on the Hub.")
-        if revision == "nowhere":
-            raise NoRevision(f"`{model}` has no such branch.")
-        return FolderModel(model, SHA, folder, About(license="mit"))
+def test_a_good_model_becomes_a_request_pinned_at_its_commit(world: World) -> None:
+    receipt = world.desk.submit(GOOD, "alice", SUITE)
+    assert receipt.new
+    request = receipt.standing.request
+    assert (request.model, request.revision, request.precision) == ("org/good", "a" * 40, "float32")
+    assert (request.suite, request.suite_version, request.sender) == (SUITE.name, SUITE.version, "alice")
+    assert (request.license, request.likes, request.architectures) == ("mit", 3, "LlamaForCausalLM")
+    assert request.use_chat_template is True  # there is one, and nothing else was said
+    weights = sum(t.numbers for t in Repository(world.look("org/good", "main")).tensors)
+    assert request.params == pytest.approx(weights / 1e9, abs=1e-6)
+    # durable: another process sees it
+    assert Queue(LocalStore(world.folder / "board")).snapshot()[receipt.key].status is Status.PENDING
 
-    return find
+
+def test_the_checklist_says_what_was_found(world: World) -> None:
+    said = {check.title: check.sentence for check in world.examine().checks}
+    assert said["Exists and readable"] == "`org/good` at commit aaaaaaaaaaaa."
+    assert said["safetensors"] == "safetensors, one file."
+    assert said["Licence"] == "mit"
+    assert said["Chat template"] == "Found in tokenizer_config.json."
+    assert all(check.state == "passed" for check in world.examine().checks)
 
 
-def test_a_good_form_becomes_a_request_at_a_commit(queue: Queue, look) -> None:
-    examination = Desk(queue, look=look).examine(Form("org/m", precision="float32"), "alice", SUITE)
-    assert examination.problems == ()
-    assert examination.revision == SHA
-    request = examination.request
-    assert request is not None
-    assert (request.revision, request.sender, request.suite, request.use_chat_template) == (
-        SHA, "alice", "open-llm-v2", True,
-    )  # fmt: skip
-    assert examination.facts is not None
-    assert "message.role" in str(examination.facts.chat_template_text)
+def _remove(*names: str) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        for name in names:
+            (folder / name).unlink()
+
+    return spoil
+
+
+def _config(**keys: Any) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        path = folder / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | keys))
+
+    return spoil
+
+
+MANNERS = {
+    "no licence": (lambda _: None, About(), "names no licence. Add `license:`"),
+    "no card": (_remove("README.md"), None, "There is no model card. Add a README.md"),
+    "a card of a word": (lambda folder: (folder / "README.md").write_text("---\na: b\n---\nhi"), None, "shorter than"),
+    "no config": (_remove("config.json"), None, "There is no config.json"),
+    "no weights": (_remove("model.safetensors"), None, "There is no model.safetensors"),
+    "no tokenizer": (_remove("tokenizer.json"), None, "There is no tokenizer"),
+    "code": (lambda folder: (folder / "modeling.py").write_text(""), None, "holds code (modeling.py)"),
+    "an unknown type": (_config(model_type="mine"), None, "'mine' are not taken"),
+    "gated": (lambda _: None, About(license="mit", gated=True), "`org/odd` is gated. Open it"),
+    "private": (lambda _: None, About(license="mit", private=True), "`org/odd` is private. Open it"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MANNERS)
+def test_what_is_wrong_is_said_and_what_to_do(world: World, what: str) -> None:
+    spoil, about, sentence = MANNERS[what]
+    world.add("org/odd", spoil, about)  # type: ignore[arg-type]
+    examination = world.examine(replace(GOOD, model="org/odd"))
+    assert examination.request is None
+    assert any(sentence in refusal for refusal in refusals(examination)), refusals(examination)
+    with pytest.raises(BadInput, match=re.escape(sentence)):
+        world.desk.submit(replace(GOOD, model="org/odd"), "alice", SUITE)
+    assert not world.queue.snapshot().waiting
+
+
+def test_all_that_is_wrong_is_said_at_once(world: World) -> None:
+    world.add("org/odd", _remove("README.md", "tokenizer.json"), About())
+    said = " ".join(refusals(world.examine(replace(GOOD, model="org/odd"))))
+    assert all(word in said for word in ("licence", "card", "tokenizer"))
+
+
+@pytest.mark.parametrize("name", ["", "a/b/c", "../etc/passwd", "org/na me", "org/<b>", "-org/x", "org/x\n", "x" * 200])
+def test_names_that_are_none_are_refused(world: World, name: str) -> None:
+    (refusal,) = refusals(world.examine(replace(GOOD, model=name)))
+    assert any(said in refusal for said in ("cannot be a model's name", "There is no public model", "Name the model"))
 
 
 @pytest.mark.parametrize(
-    ("form", "field", "words"),
-    [
-        (Form(""), "model", "organisation/name"),
-        (Form("a/b/c"), "model", "cannot be a model's name"),
-        (Form("<script>/x"), "model", "cannot be a model's name"),
-        (Form("org/m", revision="../main"), "revision", "a branch, a tag or a commit"),
-        (Form("org/m", revision="a b"), "revision", "a branch, a tag or a commit"),
-        (Form("org/m", precision="int1"), "precision", "Choose a precision"),
-        (Form("org/m", weight_type="Zip"), "weight_type", "Choose the weights"),  # type: ignore[arg-type]
-        (Form("org/m", weight_type="Adapter"), "base_model", "built on"),
-        (Form("org/m", model_type="alien"), "model_type", "Choose a type"),
-        (Form("gone/m"), "model", "no public model"),
-        (Form("org/m", revision="nowhere"), "revision", "no such branch"),
-        (Form("org/m", weight_type="Adapter", base_model="gone/base"), "base_model", "no public model"),
-    ],
+    ("change", "word"),
+    [({"precision": "int3"}, "precision"), ({"weight_type": "Stolen"}, "weights"), ({"model_type": "magic"}, "type")],
 )
-def test_what_is_wrong_is_said_at_its_field(queue: Queue, look, form: Form, field: str, words: str) -> None:
-    examination = Desk(queue, look=look).examine(form, "alice", SUITE)
-    assert words in examination.fields[field]
-    assert examination.request is None
-    with pytest.raises(BadInput, match=words[:10]):
-        Desk(queue, look=look).submit(form, "alice", SUITE)
+def test_choices_that_are_none_are_refused(world: World, change: dict[str, Any], word: str) -> None:
+    assert any(word in refusal for refusal in refusals(world.examine(replace(GOOD, **change))))
 
 
-def test_a_good_field_has_no_problem() -> None:
-    assert problems_of_fields(Form("org/m-1.5_b", revision="refs/pr/3", model_type="chat")) == {}
+def test_a_hub_that_does_not_answer_is_no_fault_of_the_model(world: World) -> None:
+    def away(*_: str) -> FolderModel:
+        raise Unknown("The Hub cannot be reached just now; try again shortly.")
+
+    desk = Desk(world.queue, look=away)
+    (refusal,) = refusals(desk.examine(GOOD, "alice", SUITE))
+    assert "try again shortly" in refusal
 
 
-def test_one_person_and_one_organisation_have_limits_and_operators_none(queue: Queue, look, clock: Clock) -> None:
-    rules = Rules(per_user=2, per_organisation=3)
-    for at in range(2):
-        queue.submit(ask(f"org/m{at}", sender="alice"))
-    queue.submit(ask("org/m2", sender="bob"))
-    desk = Desk(queue, rules, look)
-
-    def refused(model: str, sender: str, desk: Desk = desk) -> str:
-        return " ".join(check.sentence for check in desk.examine(Form(model), sender, SUITE).problems)
-
-    assert refused("other/m", "alice").startswith("You submitted 2 models within 7 days, which is the limit.")
-    assert refused("org/m9", "carol").startswith("org submitted 3 models")
-    assert refused("other/m", "carol") == ""
-    assert refused("org/m9", "alice", Desk(queue, replace(rules, unlimited=frozenset({"alice"})), look)) == ""
-    clock.tick(timedelta(days=7).total_seconds() + 1)
-    assert refused("other/m", "alice") == ""
+def test_too_large_is_said_with_the_limit(world: World) -> None:
+    world.desk.rules = Rules(limits=Limits(largest_b=1e-6))
+    (refusal,) = refusals(world.examine())
+    assert "this queue takes up to" in refusal
+    assert "lower precision" in refusal
 
 
-def test_the_rules_are_what_an_operator_set() -> None:
-    settings = Settings(largest=7.5, per_user=1, per_organisation=2, operators=frozenset({"carol"}), user="alice")
-    assert Rules.of(settings) == Rules(
-        Limits(largest_b=7.5), per_user=1, per_organisation=2, unlimited=frozenset({"alice", "carol"})
-    )
-
-
-def test_nobody_submits_without_a_name(queue: Queue, look) -> None:
-    with pytest.raises(BadInput, match="Sign in first"):
-        Desk(queue, look=look).submit(Form("org/m"), None, SUITE)
-
-
-def test_the_wait_is_that_of_the_last_place_at_the_pace_of_late(queue: Queue, clock: Clock) -> None:
-    assert (outlook(queue.snapshot()).place, outlook(queue.snapshot()).wait) == (1, None)
-    for at in range(4):
-        queue.submit(ask(f"org/m{at}"))
-    claim = queue.claim("box")
+def test_the_same_request_is_not_queued_twice_and_says_where_it_stands(world: World) -> None:
+    key = world.desk.submit(GOOD, "alice", SUITE).key
+    assert "waiting at place 1" in refusals(world.examine(sender="bob"))[0]
+    claim = world.queue.claim("box")
     assert claim is not None
-    clock.tick(600)
-    queue.finish(claim, ["results/org/m/results_1.json"], then=lambda request: True)
-    expected = outlook(queue.snapshot())  # two wait, one runs, a run takes ten minutes
-    assert (expected.place, expected.wait) == (3, timedelta(minutes=30))
+    assert "being evaluated right now" in refusals(world.examine())[0]
+    world.queue.fail(claim, "refused", "no")
+    assert "failed" in refusals(world.examine())[0]
+    # another precision, commit or template is another request
+    for change in ({"precision": "bfloat16"}, {"revision": "b" * 40}, {"use_chat_template": False}):
+        assert world.examine(replace(GOOD, **change)).request is not None  # type: ignore[arg-type]
+    assert world.queue.snapshot()[key].status is Status.FAILED
 
 
-def test_a_model_looked_at_twice_within_a_minute_is_fetched_once(folder: Path) -> None:
-    clock, looks, reads = Clock(0.0), [], []
+def test_a_cancelled_request_may_be_submitted_again(world: World) -> None:
+    key = world.desk.submit(GOOD, "alice", SUITE).key
+    world.queue.cancel(key, "alice")
+    assert world.desk.submit(GOOD, "alice", SUITE).new
 
-    class Counted(FolderModel):
-        def read(self, path: str, start: int, length: int) -> bytes:
-            reads.append(path)
-            return super().read(path, start, length)
 
-    def look(model: str, revision: str) -> Counted:
-        looks.append(model)
-        return Counted(model, SHA, folder)
+def test_what_is_in_the_table_is_not_run_again(world: World) -> None:
+    row = {"model": "org/good", "precision": "float32", "revision": "a" * 40, "chat_template": True}
+    assert "is on the board" in refusals(world.examine(table=pd.DataFrame([row])))[0]
+    for change in ({"revision": "c" * 40}, {"precision": "float16"}, {"chat_template": False}):
+        assert world.examine(table=pd.DataFrame([row | change])).request is not None  # type: ignore[operator]
 
-    recent = RecentModels(look, keep=60.0, monotonic=clock)
-    for _ in range(3):
-        assert recent("org/m", "main").read("config.json", 0, 10) == (folder / "config.json").read_bytes()[:10]
-    assert (looks, reads) == (["org/m"], ["config.json"])
-    clock.tick(61)
-    recent("org/m", "main")
-    assert looks == ["org/m", "org/m"]
-    for at in range(RecentModels.MOST + 1):
-        recent(f"org/m{at}", "main")
-    recent("org/m", "main")
-    assert looks.count("org/m") == 3  # it made room
+
+def test_a_person_may_submit_so_many_within_the_window(world: World) -> None:
+    world.desk.rules = Rules(per_user=2)
+    for precision in ("float32", "float16"):
+        world.desk.submit(replace(GOOD, precision=precision), "alice", SUITE)
+        world.clock.at += timedelta(hours=1)
+    (refusal,) = refusals(world.examine(replace(GOOD, precision="bfloat16")))
+    assert "You submitted 2 models within 7 days" in refusal
+    assert "2025-02-15 at 10:00" in refusal
+    assert world.examine(replace(GOOD, precision="bfloat16"), sender="bob").request is not None
+    world.clock.at = datetime(2025, 2, 15, 10, 1, tzinfo=UTC)
+    assert world.examine(replace(GOOD, precision="bfloat16")).request is not None
+
+
+def test_an_organisation_has_a_limit_of_its_own(world: World) -> None:
+    world.desk.rules = Rules(per_organisation=1, unlimited=frozenset({"root"}))
+    world.desk.submit(GOOD, "alice", SUITE)
+    other = replace(GOOD, precision="float16")
+    assert "org submitted 1 models" in refusals(world.examine(other, sender="bob"))[0]
+    assert world.examine(other, sender="root").request is not None
+
+
+def test_nobody_submits_without_a_name(world: World) -> None:
+    with pytest.raises(BadInput, match="Sign in first"):
+        world.desk.submit(GOOD, None, SUITE)
+
+
+def test_an_adapter_needs_its_base_and_is_pinned_with_it(world: World) -> None:
+    def adapter(folder: Path) -> None:
+        (folder / "config.json").unlink()
+        (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+        (folder / "adapter_config.json").write_text(
+            json.dumps({"peft_type": "LORA", "base_model_name_or_path": "org/good"})
+        )
+
+    world.add("org/lora", adapter)
+    form = replace(GOOD, model="org/lora", weight_type="Adapter")
+    assert "organisation/name" in refusals(world.examine(form))[0]
+    assert "There is no public model `org/gone`" in refusals(world.examine(replace(form, base_model="org/gone")))[0]
+    request = world.examine(replace(form, base_model="org/good")).request
+    assert request is not None
+    assert (request.base_model, request.base_revision) == ("org/good", "a" * 40)
+    alone = world.examine().request
+    assert alone is not None
+    assert request.params == pytest.approx(2 * (alone.params or 0))
+
+    world.add("org/bad-base", lambda folder: (folder / "x.py").write_text(""))
+    assert any("holds code" in refusal for refusal in refusals(world.examine(replace(form, base_model="org/bad-base"))))
+
+
+def test_the_form_of_a_template_can_be_chosen(world: World) -> None:
+    world.add("org/plain", lambda folder: (folder / "tokenizer_config.json").write_text("{}"))
+    assert world.examine(replace(GOOD, model="org/plain")).request.use_chat_template is False  # type: ignore[union-attr]
+    world.add("org/file", lambda folder: (folder / "chat_template.jinja").write_text("{{ messages }}"))
+    found = world.examine(replace(GOOD, model="org/file"))
+    assert found.facts is not None
+    assert found.facts.chat_template == "chat_template.jinja"  # the file comes before what stands in the settings
+
+
+PACKED = {
+    "plain": ([Tensor("w.weight", "BF16", (10, 20))], None, 200),
+    "bitsandbytes 4 bit": (
+        [Tensor("w.weight", "U8", (100, 1)), Tensor("w.weight.absmax", "U8", (4,)),
+         Tensor("w.weight.quant_map", "F32", (16,)), Tensor("w.weight.quant_state.bitsandbytes__nf4", "U8", (70,))],
+        None, 200),
+    "bitsandbytes 8 bit": ([Tensor("w.weight", "I8", (10, 20)), Tensor("w.SCB", "F32", (10,))], None, 200),
+    "GPTQ 4 bit": (
+        [Tensor("w.qweight", "I32", (5, 5)), Tensor("w.qzeros", "I32", (1, 5)), Tensor("w.scales", "F16", (1, 20)),
+         Tensor("w.g_idx", "I32", (10,))], {"bits": 4}, 200),
+    "GPTQ 8 bit": ([Tensor("w.qweight", "I32", (10, 5)), Tensor("w.scales", "F16", (1, 20))], {"bits": 8}, 200),
+    "compressed-tensors": ([Tensor("w.weight_packed", "I32", (5, 5)), Tensor("w.weight_scale", "BF16", (5, 1)),
+                            Tensor("w.weight_shape", "I64", (2,))], None, 200),
+    "MXFP4": ([Tensor("w_blocks", "U8", (100,)), Tensor("w_scales", "U8", (6,))], None, 200),
+    "NVFP4": ([Tensor("w.weight", "U8", (100,)), Tensor("w.weight_scale", "F8_E4M3", (12,)),
+               Tensor("w.weight_scale_2", "F32", ())], None, 200),
+    "FP8": ([Tensor("w.weight", "F8_E4M3", (10, 20)), Tensor("w.weight_scale_inv", "F32", (1, 1))], None, 200),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", PACKED)
+def test_packed_weights_are_counted_as_they_were_before(way: str) -> None:
+    tensors, quantization, numbers = PACKED[way]
+    assert count_parameters(tensors, quantization) == numbers
+
+
+def test_shards_are_added_up_and_a_name_tells_nothing(world: World) -> None:
+    def shard(folder: Path) -> None:
+        data = (folder / "model.safetensors").read_bytes()
+        (length,) = struct.unpack("<Q", data[:8])
+        names = [name for name in json.loads(data[8 : 8 + length]) if name != "__metadata__"]
+        (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+        (folder / "model-00002-of-00002.safetensors").write_bytes(data)
+        where = {name: f"model-0000{1 + i % 2}-of-00002.safetensors" for i, name in enumerate(names)}
+        (folder / "model.safetensors.index.json").write_text(
+            json.dumps({"weight_map": where, "metadata": {"total_size": 1}})
+        )
+
+    world.add("org/named-70b", shard)
+    two, one = world.examine(replace(GOOD, model="org/named-70b")).request, world.examine().request
+    assert two is not None
+    assert one is not None
+    assert two.params == pytest.approx(2 * (one.params or 0))

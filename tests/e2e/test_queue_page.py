@@ -212,6 +212,7 @@ def test_the_sample_has_a_queue_too_and_takes_nothing(
     page.goto(f"{served.url}/queue")
     expect(page.get_by_text("This is made-up sample data: requests and votes are taken once")).to_be_visible()
     expect(lane(page, "finished").locator(".lb-card").first).to_be_visible()
+    expect(lane(page, "failed")).to_contain_text("No reason and no log were kept.")  # as boards of old wrote them
     expect(page.locator("[data-do]")).to_have_count(0)
     shoot(page, "queue-sample")
 
