@@ -28,6 +28,7 @@ PAGES: tuple[Page, ...] = (
 """Every page, in the order of the top bar. A new one is its file and its line here; the first is the board's front."""
 
 AT_ONCE = 16  # events of one kind that run side by side; Gradio's own default is one
+SESSIONS = 500  # remembered at a time: each client is one, each takes 50 KB, and none of ours holds anything
 
 
 def build_app(board: Board, settings: Settings) -> gr.Blocks:
@@ -67,6 +68,7 @@ def launch_options(board: Board, settings: Settings) -> dict[str, Any]:
         "ssr_mode": False,  # its first row comes later
         "run_history": False,
         "mcp_server": True,
+        "state_session_capacity": SESSIONS,
         "footer_links": [],
         "pwa": False,
         "theme": shell.theme(),
