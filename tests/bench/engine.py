@@ -175,14 +175,14 @@ def speed(quick: bool) -> None:
             cpu, wall = seconds(partial(lm.loglikelihood, mine, disable_tqdm=True))
             stock_cpu, stock_wall = seconds(partial(stock.loglikelihood, few, disable_tqdm=True))
             each = cpu / documents(mine), stock_cpu / documents(few)
-            sums = [sum(pair) for pair in zip(sums, each, strict=True)]
+            sums = [total + documents(some) * one for total, one in zip(sums, each, strict=True)]
             ratios.append(each[1] / each[0])
             walls.append((documents(mine) / wall, documents(few) / stock_wall))
-        overall = sums[1] / sums[0]  # as many documents of every task
+        overall = sums[1] / sums[0]  # over all documents of the tasks at hand, at the seconds a document measured
         holds = None if quick else overall >= goal
         report(
             f"documents a second, {name} ({len(ratios)} tasks: {min(ratios):.1f}–{max(ratios):.1f} ×)",
-            statistics.harmonic_mean([mine for mine, _ in walls]), "documents/s", f"≥ {goal} × hf", holds, "hf",
+            1 / statistics.mean(1 / mine for mine, _ in walls), "documents/s", f"≥ {goal} × hf", holds, "hf",
             overall,
         )  # fmt: skip
 
