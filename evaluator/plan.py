@@ -282,9 +282,7 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _reading(  # noqa: PLR0917
-    shape: Shape, tokens: float, scored: float, context: float, device: Device, size: float
-) -> float:
+def _reading(shape: Shape, tokens: float, scored: float, context: float, device: Device, size: float) -> float:
     """Seconds for prompts: multiplications, or the weights' way through memory if packs are few."""
     flops = tokens * (2 * shape.active + 4 * shape.layers * shape.attention * context)
     flops += scored * 2 * shape.hidden * shape.vocabulary

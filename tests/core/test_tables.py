@@ -61,6 +61,7 @@ def test_every_mangled_parquet_is_refused_or_read_never_a_crash():
         (b"a,b\n\xff\xfe,2\n", "cannot be read as csv in UTF-8"),
         (b"a,b\n1,2,3,4\n1,2,3,4,5,6\n", "cannot be read as csv"),
     ],
+    ids=["nothing", "blank lines", "half a gzip", "a gzip's first bytes", "zeros", "no UTF-8", "ragged rows"],
 )
 def test_what_is_no_table_says_why(data, complaint):
     with pytest.raises(BadInput, match=complaint):
