@@ -104,7 +104,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page in a fresh profile, 1440 × 900; the test fails on script errors and on what the policy refused."""
-    context = browser.new_context(viewport=WIDE, color_scheme="light")  # type: ignore[arg-type]
+    context = browser.new_context(viewport=WIDE, color_scheme="light", reduced_motion="reduce")  # type: ignore[arg-type]
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.set_default_timeout(15_000)
