@@ -126,7 +126,8 @@ def mixed(models: tuple[str, ...], rng: random.Random) -> tuple[str, dict[str, s
 
     Models are asked for as they are in the wild: a few by many, most by hardly anybody.
     """
-    model, other = (quote(models[min(len(models) - 1, int(rng.paretovariate(0.7)) - 1)]) for _ in range(2))
+    place = min(len(models) - 2, int(rng.paretovariate(0.7)) - 1)
+    model, other = quote(models[place]), quote(models[place + 1])
     word = rng.choice(
         ("qwen", "llama", "7b", "instruct", "merge", "phi", "gemma", "mistral", "@license:mit", "/^a.*b/")
     )
@@ -162,7 +163,8 @@ def load(server: Server, quick: bool) -> None:
     told = f"{RATE} requests/s mixed for {seconds} s, 4,576 rows, {_load()}"
     report(f"p50, {told}", round(tally.at(0.5) * 1000, 1), "ms", "a figure to show", None)
     report(f"p99, {told}", round(tally.at(0.99) * 1000, 1), "ms", "below 1000 ms", tally.at(0.99) < 1)
-    report(f"errors of {len(tally.times)} requests", tally.errors, "requests", "none", tally.errors == 0)
+    met = ", ".join(f"{count} × {status}" for status, count in tally.statuses.most_common())
+    report(f"errors of {len(tally.times)} requests ({met})", tally.errors, "requests", "none", tally.errors == 0)
 
 
 async def _run(server: Server, seconds: float, rng: random.Random) -> Tally:
