@@ -40,6 +40,13 @@ EXPECTED = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser shares the machine with everything else: what fails is tried once more, and the summary says so."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @dataclass(frozen=True)
 class Served:
     """A board that is being served at `url` (no slash at its end)."""
