@@ -15,6 +15,7 @@ import json
 import os
 import random
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -238,13 +239,22 @@ def contract(server: Server, quick: bool) -> None:
         "--max-time", str(seconds), "--no-color",
     ]  # fmt: skip
     start = time.monotonic()
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 300)
+    with tempfile.TemporaryFile("w+") as told_to:
+        run = subprocess.Popen(command, stdout=told_to, stderr=subprocess.STDOUT)
+        for patience, ending in ((seconds + 30, signal.SIGINT), (60, signal.SIGKILL)):
+            try:
+                run.wait(patience)
+                break
+            except subprocess.TimeoutExpired:  # its own limit does not end a phase that is under way
+                run.send_signal(ending)
+        told_to.seek(0)
+        said = told_to.read()
     took = time.monotonic() - start
-    cases = re.search(r"(\d[\d,]*) generated", run.stdout)
-    failures = re.search(r"(\d+) unique failures", run.stdout) or re.search(r"(\d+) found", run.stdout)
-    count = int(failures[1]) if failures else 0 if run.returncode == 0 else -1
-    if count:
-        print(run.stdout[-6000:], run.stderr[-2000:], file=sys.stderr)
+    cases = re.search(r"(\d[\d,]*) generated", said)
+    failures = re.search(r"(\d+) unique failure", said)
+    count = int(failures[1]) if failures else 0 if cases else None
+    if count != 0:
+        print(said[said.find("= FAILURES") :][:8000], file=sys.stderr)
     told = f"faults that schemathesis found in {took:.0f} s, {cases[1] if cases else 'unknown'} cases"
     report(told, count, "faults", "none", count == 0)
 
