@@ -55,8 +55,10 @@ def request_key(kind: str, arguments: Sequence[Any]) -> bytes:
 
 
 def count_by_task(path: Path) -> dict[str, int]:
-    """Answers in a store by task, over every run in it; an absent store has none."""
+    """Answers in a store by task, over every run in it; an absent or empty store has none."""
     if not path.exists():
         return {}
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=60.0)) as db:
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'answer'").fetchone():
+            return {}  # the run that makes the store has only just begun
         return dict(db.execute("SELECT task, COUNT(*) FROM answer GROUP BY task ORDER BY task").fetchall())

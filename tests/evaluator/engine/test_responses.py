@@ -43,6 +43,8 @@ def test_the_first_answer_stays(tmp_path: Path) -> None:
 
 def test_progress_of_an_absent_store_is_none(tmp_path: Path) -> None:
     assert count_by_task(tmp_path / "nothing.sqlite") == {}
+    (tmp_path / "begun.sqlite").touch()
+    assert count_by_task(tmp_path / "begun.sqlite") == {}
 
 
 def test_keys_tell_kinds_and_arguments_apart() -> None:
