@@ -9,6 +9,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from multiprocessing.process import BaseProcess
@@ -16,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from src.core.errors import BadInput, Conflict, NotFound, StoreError
+from src.core.grouped import Grouped
 from src.core.hub import HubStore
 from src.core.hub_client import use_client
 from src.core.lifecycle import Status
@@ -25,8 +27,6 @@ from src.core.store import LocalStore, Store
 from tests.core.history import Journal, Line
 
 LEASE = 3.0  # seconds
-LINES = 3  # of the journals, on average, between two kills: about one run
-LOOK = 1.5  # seconds between looks whether all is done, which cost more than a kill
 
 
 @dataclass(frozen=True)
@@ -169,9 +169,13 @@ def fight(
     every: float,
     seconds: float = 0.15,
     seed: int = 0,
+    lines: int = 3,
     limit: float = 600.0,
 ) -> Tally:
-    """Runs workers, kills one every now and then (SIGKILL) and starts another, until `ended`."""
+    """Runs workers, kills one every now and then (SIGKILL) and starts another, until `ended`.
+
+    A kill comes after about `every` seconds and, on average, `lines` lines of the journals (a run writes three).
+    """
     journals = place.folder / "journals"
     journals.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("forkserver")
@@ -190,7 +194,7 @@ def fight(
     try:
         while time.monotonic() < look_at or not ended():
             if time.monotonic() >= look_at:
-                look_at = time.monotonic() + LOOK
+                look_at = time.monotonic() + 10 * every  # a look costs more than a kill
             if time.monotonic() - started > limit:
                 raise TimeoutError(f"not done after {limit:.0f} s")
             time.sleep(every * rng.uniform(0.5, 1.5))
@@ -198,7 +202,7 @@ def fight(
             # on a busy machine workers must get somewhere between two kills, or nobody ever dies late in its work
             told = sum(file.stat().st_size for file in journals.glob("*.jsonl"))
             if tally.kills < kills and told >= due and crew[victim].is_alive():
-                due = told + rng.randint(0, LINES * 2) * 150
+                due = told + rng.randint(0, lines * 2) * 150
                 os.kill(crew[victim].pid or 0, signal.SIGKILL)
                 tally.kills += 1
             for place_in_crew, process in enumerate(crew):
@@ -214,8 +218,10 @@ def fight(
 
 
 def put_in(queue: Queue, number: int) -> list[str]:
-    """Submits requests; the keys of those that were acknowledged."""
-    return [queue.submit(request(one)).key for one in range(number)]
+    """Submits requests, some at a time as visitors would; the keys of those that were acknowledged."""
+    grouped = Queue(Grouped(queue.store), lease=queue.lease)
+    with ThreadPoolExecutor(16) as visitors:
+        return list(visitors.map(lambda one: grouped.submit(request(one)).key, range(number)))
 
 
 def all_finished(queue: Queue, tally: list[str], kills_left: Callable[[], bool] = lambda: False) -> bool:
