@@ -7,42 +7,46 @@ import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from typing import Any
 
 from huggingface_hub.utils import httpx
 
+from tests.core.processes import PROCESSES
 from tests.hub import Hub, in_process
+
+LONGEST = 30  # seconds that a write may take
 
 
 def killed_at(number: int, work: Callable[[], object]) -> str | None:
     """Runs `work` in a process of its own that is killed (SIGKILL) before its `number`-th step on the disk.
 
-    The name of that step; None where the work ended before it. Steps: syncing and renaming files, making folders,
+    The name of that step; None where the work ended before it. `work` can be pickled. Steps: syncing and renaming files, making folders,
     deleting, every statement that writes to the log.
     """
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            _die_at(number, writing)
-            work()
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        said = pipe.read()
-    _, status = os.waitpid(child, 0)
-    return said if os.WIFSIGNALED(status) else None
+    hears, tells = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=_die_or_end, args=(number, tells, work), daemon=True)
+    process.start()
+    process.join(LONGEST)
+    if process.exitcode is None:
+        process.kill()
+        raise TimeoutError(f"step {number} has not come after {LONGEST} s")
+    return str(hears.recv()) if process.exitcode == -signal.SIGKILL else None
 
 
-def _die_at(number: int, pipe: int) -> None:
+def _die_or_end(number: int, tells: Connection, work: Callable[[], object]) -> None:
+    _die_at(number, tells)
+    work()
+
+
+def _die_at(number: int, tells: Connection) -> None:
     steps = 0
 
     def step(name: str) -> None:
         nonlocal steps
         steps += 1
         if steps == number:
-            os.write(pipe, name.encode())
+            tells.send(name)
             os.kill(os.getpid(), signal.SIGKILL)
 
     def wrapped(name: str, real: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,10 @@ def recovers(store: Store, clock: Clock, act: str) -> None:
     assert {name: Queue(store).results(name) for name in first} == first
 
 
+def act_in(root: Path, clock: Clock, act: str) -> None:
+    ACTS[act](Queue(LocalStore(root, clock=clock.moment)))
+
+
 def kill_in_a_folder(tmp_path: Path, act: str) -> list[str]:
     """Kills an act at each of its steps on the disk and lets the queue recover; the steps."""
     start = Clock()
@@ -106,9 +111,7 @@ def kill_in_a_folder(tmp_path: Path, act: str) -> list[str]:
         clock = Clock(start.now + 1)
         root = tmp_path / str(len(steps))
         shutil.copytree(tmp_path / "start", root)
-        step = killed_at(
-            len(steps) + 1, lambda root=root, clock=clock: ACTS[act](Queue(LocalStore(root, clock=clock.moment)))
-        )  # type: ignore[misc]
+        step = killed_at(len(steps) + 1, partial(act_in, root, clock, act))
         recovers(LocalStore(root, clock=clock.moment), clock, act)
         if step is None:
             return steps
@@ -167,12 +170,16 @@ def test_a_box_that_died_after_its_results_were_accepted_finds_them_accepted(tmp
     assert reborn.results(claim.key) == ("results/1.json",)
 
 
+def submit_in(root: Path) -> None:
+    Queue(LocalStore(root)).submit(ask())
+
+
 def test_nothing_is_acknowledged_that_is_not_there(tmp_path: Path) -> None:
     """A submission that dies before its end was never acknowledged: it may be there or not, never half."""
     for number in range(1, 60):
         root = tmp_path / str(number)
         Queue(LocalStore(root)).submit(ask("org/first"))
-        step = killed_at(number, lambda root=root: Queue(LocalStore(root)).submit(ask()))  # type: ignore[misc]
+        step = killed_at(number, partial(submit_in, root))
         queue = Queue(LocalStore(root))
         assert len(queue.snapshot().standings) in {1, 2}
         assert not queue.snapshot().problems

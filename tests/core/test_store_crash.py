@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,10 @@ WRITES: dict[str, tuple[Write, dict[str, bytes]]] = {
 }
 
 
+def write_in(folder: Path, kind: str, head: str) -> None:
+    WRITES[kind][0](LocalStore(folder), head)
+
+
 def everything(store: Store, rev: str | None = None) -> dict[str, bytes]:
     entries = store.list("contents", rev)
     return {one.path: store.read(one.path, rev) for one in entries if not one.path.endswith(".gitattributes")}
@@ -41,7 +46,7 @@ def test_a_folder_is_whole_after_a_kill_at_any_step_of_a_write(tmp_path: Path, k
     for number in range(1, 100):
         folder = tmp_path / str(number)
         head = LocalStore(folder).replace(START, None)
-        step = killed_at(number, lambda folder=folder, head=head: write(LocalStore(folder), head))  # type: ignore[misc]
+        step = killed_at(number, partial(write_in, folder, kind, head))
         store = LocalStore(folder)
         found = everything(store)
         assert found in (START, after), step
