@@ -6,9 +6,11 @@ import hashlib
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import get_token
 
+from src.board.history import History
 from src.board.publishing import Publisher
 from src.board.snapshot import Board
 from src.core.errors import NotFound
@@ -26,8 +28,8 @@ def open_board(settings: Settings) -> Board:
     if name.startswith("hub:"):
         sample = open_sample(settings.cache) if settings.store is None else None
         store = open_store(name)
-        upkeep = Publisher(store, Queue(store)).publish_new if settings.store and get_token() else None
-        return Board(store, settings.cache, sample=sample, poll=settings.poll, upkeep=upkeep)
+        writes = _writing(store) if settings.store and get_token() else {}
+        return Board(store, settings.cache, sample=sample, poll=settings.poll, **writes)
     if not Path(name).expanduser().is_dir():
         raise NotFound(
             f"There is no folder {name}. Make a board there with `python app.py import FILE --store {name}`, "
@@ -35,7 +37,12 @@ def open_board(settings: Settings) -> Board:
         )
     store = open_store(name)
     poll = min(settings.poll, LOCAL_POLL)
-    return Board(store, local=True, poll=poll, upkeep=Publisher(store, Queue(store)).publish_new)
+    return Board(store, local=True, poll=poll, **_writing(store))
+
+
+def _writing(store: Store) -> dict[str, Any]:
+    """What a board does that may write to its store: publish finished runs, and keep a table a day."""
+    return {"upkeep": Publisher(store, Queue(store)).publish_new, "keep_day": History(store).keep}
 
 
 def open_sample(cache: Path) -> Store | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -76,16 +76,20 @@ class Board:
         local: bool = False,
         poll: float = 60.0,
         upkeep: Callable[[], object] | None = None,
+        keep_day: Callable[[Snapshot, date], object] | None = None,
     ) -> None:
         """`local`: the store is a folder, so it is read at the start and needs no copy. `poll` in seconds.
 
-        `upkeep`: what to do in the store before it is read, such as publishing finished runs; where the store refuses
-        it once, it is not asked again.
+        `upkeep`: what to do in the store before it is read, such as publishing finished runs. `keep_day`: what to do
+        with a suite's rows when they changed, and once a day. Where the store refuses either, it is not asked again.
         """
         self.store = store
         self.sample = sample
         self.poll = poll
         self._upkeep = upkeep
+        self._keep_day = keep_day
+        self._kept: dict[str, tuple[str, date]] = {}  # suite → the revision and the day last kept
+        self._listeners: list[Callable[[Snapshot], object]] = []
         self._clock = clock
         self._local = local
         self._copy = Copy(cache_dir, store.name) if cache_dir else None
@@ -137,6 +141,12 @@ class Board:
             coalesce=True,
         )
         self._scheduler.start()
+        self._tell(None)
+
+    def on_rows(self, listener: Callable[[Snapshot], object]) -> None:
+        """Call `listener` from a thread with each suite's rows: those of now, and whenever they are others."""
+        self._listeners.append(listener)
+        self._tell(None, [listener])
 
     def stop(self) -> None:
         """Ask no more. A sync under way ends by itself."""
@@ -191,22 +201,48 @@ class Board:
         source: Source = "local" if self._local else "live"
         if contents is known and self._state.source == source:
             self._refresh(now)
-            return
-        self._show(contents, source, now, known)
-        if self._copy:
-            self._copy.keep(replace(contents, as_of=now))
+        else:
+            self._show(contents, source, now, known)
+            if self._copy:
+                self._copy.keep(replace(contents, as_of=now))
+        self._keep_days(now.date())
 
     def _keep_up(self) -> None:
         try:
             if self._upkeep:
                 self._upkeep()
         except Denied as error:
-            log.info("This board only reads: %s", error)
-            self._upkeep = None
+            self._only_read(error)
+
+    def _keep_days(self, today: date) -> None:
+        try:
+            for suite, snapshot in self._state.snapshots.items():
+                if self._keep_day and self._kept.get(suite) != (snapshot.revision, today):
+                    self._keep_day(snapshot, today)
+                    self._kept[suite] = (snapshot.revision, today)
+        except Denied as error:
+            self._only_read(error)
+        except BoardError as error:
+            log.warning("Today's table is not kept yet: %s", error)
+
+    def _only_read(self, error: Denied) -> None:
+        log.info("This board only reads: %s", error)
+        self._upkeep = self._keep_day = None
+
+    def _tell(self, before: State | None, listeners: Sequence[Callable[[Snapshot], object]] | None = None) -> None:
+        """Tell those who listen of the rows that are not those of `before`."""
+        if not self._scheduler:
+            return  # nobody reads yet
+        old = before.snapshots if before else {}
+        for suite, snapshot in self._state.snapshots.items():
+            if suite not in old or old[suite].frame is not snapshot.frame:
+                for listener in self._listeners if listeners is None else listeners:
+                    self._scheduler.add_job(listener, args=[snapshot], misfire_grace_time=None)
 
     def _show(self, contents: Contents, source: Source, as_of: datetime, known: Contents | None) -> None:
         state = _state(contents, self.store.name, source, as_of, self._state if known else None)
-        self._contents, self._state = contents, state
+        before, self._contents, self._state = self._state, contents, state
+        self._tell(before)
 
     def _refresh(self, now: datetime) -> None:
         """The same rows, known to be current as of `now`."""

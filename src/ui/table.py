@@ -91,6 +91,15 @@ class Served:
         self._files: OrderedDict[str, File] = OrderedDict()
         self._firsts: OrderedDict[tuple[Any, ...], File] = OrderedDict()
         self._lock = threading.RLock()
+        board.on_rows(self.prepare)
+
+    def prepare(self, snapshot: Snapshot) -> None:
+        """Make what every reader of these rows asks for, so that the first one does not wait for it."""
+        with self._lock:
+            payload = self.payload(snapshot)
+            files = [payload.core, payload.certainty, payload.extra]
+        for file in filter(None, files):
+            _ = file.brotli
 
     def first(self, request: Request) -> Response:
         """The first screen of the view in the URL."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from src.board.history import History
 from src.board.publishing import Publisher
 from src.board.snapshot import Board
+from src.core.errors import Denied
 from src.core.queue import Queue
 from src.core.records import Request
 from src.core.store import LocalStore
@@ -121,3 +124,33 @@ def test_a_board_publishes_before_it_reads(store, queue):
     finished(store, queue)
     board.sync()
     assert board.snapshot().frame["model"].tolist() == ["org/m"]
+
+
+def test_a_board_keeps_a_table_of_each_day_on_which_its_rows_changed(store, queue):
+    today = [datetime(2025, 3, 1, 12, tzinfo=UTC)]
+    history = History(store, monotonic=lambda: 0.0)
+    publish_new = Publisher(store, queue).publish_new
+    board = Board(store, clock=lambda: today[0], local=True, upkeep=publish_new, keep_day=history.keep)
+    key = finished(store, queue)
+    board.open()
+    for _ in range(3):
+        today[0] += timedelta(days=1)
+        board.sync()
+    store.append({path(12): dump(key, 0.6, rescored_from=path(10))})
+    board.sync()  # the fourth day has no table yet, and the rows are others
+    assert history.days("open-llm-v2") == (date(2025, 3, 1), date(2025, 3, 4))
+
+
+def test_a_store_that_only_reads_is_not_asked_to_keep_a_second_time(store, queue):
+    asked = []
+
+    def refuse(snapshot, today):
+        asked.append(today)
+        raise Denied("This token may only read.")
+
+    finished(store, queue)
+    board = Board(store, local=True, upkeep=Publisher(store, queue).publish_new, keep_day=refuse)
+    board.open()
+    board.sync()
+    assert len(asked) == 1
+    assert not board.state.problem

@@ -307,6 +307,24 @@ def test_a_folder_that_somebody_writes_to_is_noticed_too(tmp_path: Path) -> None
         board.stop()
 
 
+def test_who_listens_is_told_of_the_rows_of_now_and_only_of_others_that_follow(tmp_path: Path) -> None:
+    store = LocalStore(small_store(tmp_path / "store"))
+    board = Board(store, local=True, poll=0.05)
+    told: list[tuple[str, int]] = []
+    board.on_rows(lambda snapshot: told.append((snapshot.suite.name, len(snapshot.frame))))
+    board.start()
+    try:
+        wait_until(lambda: len(told) == 2)
+        store.replace({TABLE: published(v2_table(V2[:3]), "open-llm-v2")}, store.head("contents"))
+        wait_until(lambda: len(told) == 3)
+        assert told[2] == ("open-llm-v2", 3)
+        late: list[str] = []
+        board.on_rows(lambda snapshot: late.append(snapshot.suite.name))
+        wait_until(lambda: len(late) == 2)
+    finally:
+        board.stop()
+
+
 def test_a_reader_never_sees_two_revisions_at_once(tmp_path: Path) -> None:
     """Both suites are swapped together: of each state, both have one row or both have two."""
     store = LocalStore(tmp_path / "store")
