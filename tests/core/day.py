@@ -1,34 +1,27 @@
-"""A day in the life of a busy board, on a clock that runs fast: more to write than the Hub takes in an hour."""
+"""A day in the life of a busy board, on a simulated clock: more to write than the Hub takes in an hour."""
 
 from __future__ import annotations
 
 import random
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
+from huggingface_hub.utils import get_session, httpx
+
+from src.core import grouped
 from src.core.grouped import Grouped
 from src.core.hub import HubStore
-from src.core.queue import Claim, LeaseLost, Queue
+from src.core.queue import Claim, LeaseLost, Queue, actions, reading, votes
 from tests.core.boards import ask
+from tests.core.simulated import Simulation
 from tests.hub import Hub, in_process
-
-
-class FastClock:
-    """The board's time, `speed` times as fast as ours."""
-
-    def __init__(self, speed: float) -> None:
-        self.speed, self._start = speed, time.monotonic()
-
-    def __call__(self) -> float:
-        return 1_770_000_000.0 + (time.monotonic() - self._start) * self.speed
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(max(0.0, seconds) / self.speed)
 
 
 @dataclass
@@ -53,7 +46,6 @@ def live(
     tmp_path: Path,
     *,
     hours: float,
-    speed: float,
     boxes: int,
     gpus: int,
     quota: int,
@@ -61,26 +53,27 @@ def live(
     lease: timedelta = timedelta(hours=2),
 ) -> Day:
     """Boxes with `gpus` workers each, runs of about `minutes`, as many submissions as runs, for some hours."""
-    clock, day, lock, over = FastClock(speed), Day(), threading.Lock(), threading.Event()
+    clock, day = Simulation(), Day()
     hub = Hub(clock=clock, quota=quota)
     per_hour = boxes * gpus * 60.0 / minutes
+    end = clock() + hours * 3600
 
     def board(name: str, polite: float = 1.0) -> Queue:
         store = HubStore(
             "owner", token=f"hf_{name}", endpoint="http://hub.test", cache_dir=tmp_path / "blobs",
             patience=4 * 3600.0, polite=polite, sleep=clock.sleep, monotonic=clock, rng=random.Random(name),
         )  # fmt: skip
-        return Queue(Grouped(store), lease=lease)
+        nonces = random.Random(f"nonces of {name}")
+        return Queue(Grouped(store), lease=lease, nonce=lambda: f"{nonces.getrandbits(64):016x}")
 
-    def rest(seconds: float) -> None:
-        over.wait(max(0.0, seconds) / speed)
-
-    def careful(work: Callable[[], None]) -> None:
-        try:
-            work()
-        except Exception as error:
-            with lock:
+    def careful(work: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                work()
+            except Exception as error:
                 day.unhandled.append(f"{type(error).__name__}: {error}")
+
+        return run
 
     class Box:
         def __init__(self, name: str) -> None:
@@ -88,80 +81,90 @@ def live(
 
         def gpu(self, number: int) -> None:
             rng, claim = random.Random(f"{self.name}/{number}"), None
-            rest(rng.uniform(0, minutes * 60))
-            while not over.is_set():
+            clock.sleep(rng.uniform(0, minutes * 60))
+            while clock() < end:
                 try:
                     claim = claim or self.queue.claim(self.name)
                     if claim is None:
-                        rest(120)
+                        clock.sleep(120)
                         continue
                     self.held[claim.key] = claim
-                    rest(rng.gauss(minutes, minutes / 6) * 60)
-                    if over.is_set():
+                    clock.sleep(rng.gauss(minutes, minutes / 6) * 60)
+                    if clock() >= end:
                         return
                     result = f"results/{claim.request.model}/results_{claim.nonce}.json"
                     self.queue.store.append({result: b"{}"})
                     ending = self.held.pop(claim.key, claim)
-                    claim = self.queue.finish(ending, [result], then=lambda request: not over.is_set())
-                    with lock:
-                        day.finished += 1
+                    claim = self.queue.finish(ending, [result], then=lambda request: clock() < end)
+                    day.finished += 1
                 except LeaseLost:
                     claim = None
 
         def renewals(self) -> None:
-            while not over.is_set():
-                rest(lease.total_seconds() / 4)
-                due = [claim for claim in list(self.held.values()) if claim.renew_at <= self.queue.store.now()]
-                if due:
-                    try:
-                        renewed = self.queue.renew_many([(claim, {}) for claim in list(self.held.values())])
-                    except LeaseLost:
-                        continue  # one of them just ended: the next round renews the others
-                    for claim in renewed:
-                        if claim.key in self.held:
-                            self.held[claim.key] = claim
-
-    space = board("space")
-    numbers = iter(range(10**9))
+            while clock() < end:
+                clock.sleep(lease.total_seconds() / 4)
+                if not any(claim.renew_at <= self.queue.store.now() for claim in self.held.values()):
+                    continue
+                try:
+                    renewed = self.queue.renew_many([(claim, {}) for claim in list(self.held.values())])
+                except LeaseLost:
+                    continue  # one of them just ended: the next round renews the others
+                for claim in renewed:
+                    if claim.key in self.held:
+                        self.held[claim.key] = claim
 
     def visitor(number: int) -> None:
         rng = random.Random(f"visitor/{number}")
-        while not over.is_set():
-            rest(rng.expovariate(per_hour / VISITORS / 3600))
-            if over.is_set():
+        while True:
+            clock.sleep(rng.expovariate(per_hour / VISITORS / 3600))
+            if clock() >= end:
                 return
-            with lock:
-                mine = next(numbers)
             asked = clock()
-            space.submit(ask(f"org/m{mine}"))
-            with lock:
-                day.submitted += 1
-                day.acks.append(clock() - asked)
+            space.submit(ask(f"org/m{number}-{asked}"))
+            day.submitted += 1
+            day.acks.append(clock() - asked)
 
-    with in_process(hub):
-        first = [f"org/first-{number}" for number in range(boxes * gpus)]
-        burst = [threading.Thread(target=space.submit, args=(ask(model),)) for model in first]
-        for thread in burst:
-            thread.start()
-        for thread in burst:
-            thread.join()
+    with in_process(hub), _simulated(clock):
+        space = board("space")
+        for number in range(boxes * gpus):
+            clock.spawn(careful(lambda number=number: space.submit(ask(f"org/first-{number}"))))  # type: ignore[misc]
+        clock.run()
+        end += clock() - (end - hours * 3600)
         start = len(hub.repo("datasets", "owner/requests").chain)
-        crew = [Box(f"box-{number}") for number in range(boxes)]
-        works: list[Callable[[], None]] = [lambda box=box: box.renewals() for box in crew]  # type: ignore[misc]
-        works += [lambda box=box, gpu=gpu: box.gpu(gpu) for box in crew for gpu in range(gpus)]  # type: ignore[misc]
-        works += [lambda number=number: visitor(number) for number in range(VISITORS)]  # type: ignore[misc]
-        threads = [threading.Thread(target=careful, args=(work,), daemon=True) for work in works]
-        for thread in threads:
-            thread.start()
-        clock.sleep(hours * 3600)
-        over.set()
+        for box in [Box(f"box-{number}") for number in range(boxes)]:
+            clock.spawn(careful(box.renewals))
+            for gpu in range(gpus):
+                clock.spawn(careful(lambda box=box, gpu=gpu: box.gpu(gpu)))  # type: ignore[misc]
+        for number in range(VISITORS):
+            clock.spawn(careful(lambda number=number: visitor(number)))  # type: ignore[misc]
+        clock.run(hours * 3600)
         dates = [commit.date for commit in hub.repo("datasets", "owner/requests").chain[start:]]
         day.commits, day.throttled = len(dates), hub.refused[429]
-        for thread in threads:
-            thread.join(60)
+        clock.run()  # who waits for the quota is let go
     day.busiest_hour = max(Counter(int(date // 3600) for date in dates).values(), default=0)
     day.slowest_ack = max(day.acks, default=0.0)
     return day
 
 
+@contextmanager
+def _simulated(clock: Simulation) -> Iterator[None]:
+    """Within, the queue's locks are the simulation's, files are read one by one, and calls to the Hub take time."""
+    threads = SimpleNamespace(Lock=clock.lock, Event=threading.Event)
+    transport = get_session()._transport
+    real = transport.handle_request
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        clock.sleep(COMMIT if "/commit/" in request.url.path else CALL)
+        return real(request)
+
+    with ExitStack() as patched:
+        patched.enter_context(mock.patch.object(transport, "handle_request", handle))
+        patched.enter_context(mock.patch.object(reading.Reader, "PARALLEL", 10**9))
+        for module in (grouped, actions, votes):
+            patched.enter_context(mock.patch.object(module, "threading", threads))
+        yield
+
+
 VISITORS = 16
+CALL, COMMIT = 0.2, 2.0
+"""Seconds that the Hub takes to answer."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,28 +19,25 @@ from tests.hub import Faults, Hub, serving
 FAULTS = {"busy": 0.03, "moved": 0.02, "throttle": 0.02, "before": 0.03, "after": 0.05, "hang": 0.005, "stale": 0.1}
 
 
-@pytest.mark.flaky(reruns=2)  # how many kills fall into the time that the work takes is the machine's
 def test_forty_requests_survive_twenty_kills_in_a_folder(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+    place = Place(tmp_path, ticks=True)
     queue = Queue(place.open(), lease=timedelta(seconds=LEASE))
-    keys, retried = put_in(queue, 40), list[str]()
-    tally = fight(
-        place, work, lambda: all_finished(queue, retried), workers=4, kills=24, every=0.15, seconds=0.3, lines=1
-    )
+    keys = put_in(queue, 40)
+    tally = fight(place, work, lambda: all_finished(queue), workers=4, kills=24)
     verdict = history.judge(history.read(tmp_path / "journals"), keys, accepted(queue))
     assert verdict.is_clean, verdict
     assert tally.kills >= 20
     assert verdict.runs > 40
 
 
-@pytest.mark.flaky(reruns=2)
 def test_forty_requests_survive_twenty_kills_and_a_failing_hub(tmp_path: Path) -> None:
-    hub = Hub(faults=Faults(FAULTS, seed=1))
-    with serving(hub, timeout=1.0) as endpoint:
-        place = Place(tmp_path, endpoint)
+    place = Place(tmp_path, ticks=True, timeout=30.0)
+    hub = Hub(faults=Faults(FAULTS, seed=1), clock=place.clock() or time.time, hang=0.3)
+    with serving(hub, timeout=30.0) as endpoint:
+        place = replace(place, endpoint=endpoint)
         queue = Queue(place.open(), lease=timedelta(seconds=LEASE))
-        keys, retried = put_in(queue, 40), list[str]()
-        tally = fight(place, work, lambda: all_finished(queue, retried), workers=4, kills=24, every=0.25, lines=1)
+        keys = put_in(queue, 40)
+        tally = fight(place, work, lambda: all_finished(queue), workers=4, kills=24)
         hub.faults.rates.clear()  # the judge sees what is there
         verdict = history.judge(history.read(tmp_path / "journals"), keys, accepted(queue), slack=1.0)
     assert verdict.is_clean, verdict
@@ -58,7 +57,7 @@ def test_the_judge_says_no_to_a_status_file(tmp_path: Path) -> None:
     def ended() -> bool:
         return all(one["status"] == "FINISHED" for one in said().values())
 
-    fight(place, work_naively, ended, workers=4, kills=0, every=0.05, seconds=0.1)
+    fight(place, work_naively, ended, workers=4, kills=0, seconds=0.1)
     finished = {path: one["run"] for path, one in said().items()}
     verdict = history.judge(history.read(tmp_path / "journals"), paths, finished)
     assert verdict.doubly_accepted
