@@ -83,6 +83,8 @@ class Documents:
             return await self.app(scope, receive, send)
         nonce = secrets.token_urlsafe(16)
         send = _with_headers(send, {**HEADERS, "Content-Security-Policy": policy(nonce, self.settings.embed)})
+        if (onward := people.declined(HTTPConnection(scope))) is not None:
+            return await RedirectResponse(onward, 303)(scope, receive, send)
         found = self.find(scope) if scope["method"] in ("GET", "HEAD") else None
         if found is None:
             return await self._otherwise(scope, receive, send)

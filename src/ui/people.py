@@ -24,12 +24,12 @@ from src.ui.html import coded, h, join
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 LARGEST_BODY = 20_000  # bytes of what a page sends
-OAUTH = ("SPACE_ID", "OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OPENID_PROVIDER_URL")
+OAUTH = ("SPACE_ID", "OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL")
 
 
 def has_oauth(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether signing in is real: in a Space whose card says `hf_oauth: true`."""
-    return all(environ.get(name) for name in OAUTH)
+    """Whether signing in is real: in a Space, as Gradio tells one, whose card says `hf_oauth: true`."""
+    return environ.get("SYSTEM") == "spaces" and all(environ.get(name) for name in OAUTH)
 
 
 def check(settings: Settings) -> None:
@@ -51,6 +51,17 @@ def who(connection: HTTPConnection, settings: Settings) -> str | None:
         return None
     name = (info.get("userinfo") or {}).get("preferred_username")
     return str(name) if name else None
+
+
+def declined(connection: HTTPConnection) -> str | None:
+    """Where somebody goes on who came back from the Hub without having signed in; None for every other request.
+
+    Gradio's own callback knows only who signed in, and breaks over anybody else.
+    """
+    said = connection.query_params
+    if not connection.url.path.endswith("/login/callback") or "error" not in said:
+        return None
+    return "../" + urlsplit(said.get("_target_url", "")).path.lstrip("/\\")
 
 
 def must_be(request: Request, settings: Settings) -> str:

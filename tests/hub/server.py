@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.hub.desk import Desk
+from tests.hub.oauth import add_oauth
 from tests.hub.reading import add_reading
 from tests.hub.repos import Hub, Refused
 from tests.hub.spaces import add_spaces
@@ -20,6 +21,7 @@ def build_app(hub: Hub, patient: bool = True) -> FastAPI:
     """The application. `patient`: a hanging call sleeps; else it raises `Hung`."""
     app = FastAPI()
     desk = Desk(hub, patient)
+    add_oauth(app, desk)
     add_spaces(app, desk)
     add_reading(app, desk)
     add_writing(app, desk)

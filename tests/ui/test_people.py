@@ -126,7 +126,10 @@ def test_outside_a_space_nobody_signs_in_whatever_the_environment_says(store: Pa
     """There Gradio would make everybody who presses the button the account of this machine."""
     monkeypatch.setenv("OAUTH_CLIENT_ID", "id")
     monkeypatch.setenv("OAUTH_CLIENT_SECRET", SECRET)
-    monkeypatch.delenv("SPACE_ID", raising=False)
+    monkeypatch.setenv("OAUTH_SCOPES", "openid profile")
+    monkeypatch.setenv("OPENID_PROVIDER_URL", "https://hub.example")
+    monkeypatch.setenv("SPACE_ID", "owner/board")  # without SYSTEM, by which Gradio tells a Space
+    monkeypatch.delenv("SYSTEM", raising=False)
     with served(Settings(store=str(store))) as client:
         assert client.get("/login/huggingface").status_code == 404
         for secret in ("", SECRET):
@@ -134,6 +137,17 @@ def test_outside_a_space_nobody_signs_in_whatever_the_environment_says(store: Pa
             assert status == 403
             assert "Nobody can sign in here" in said
     assert voters(store) == set()
+
+
+@pytest.mark.parametrize(
+    ("target", "onward"),
+    [("/queue", "../queue"), ("//evil.example/x", "../x"), ("https://evil.example/submit", "../submit"), ("", "../")],
+)
+def test_who_declines_at_the_hub_comes_back_to_this_board_only(store: Path, target: str, onward: str) -> None:
+    with served(Settings(store=str(store))) as client:
+        said = {"_target_url": target, "state": "x", "error": "access_denied"}
+        answer = client.get("/login/callback", params=said, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, onward)
 
 
 def test_a_board_for_one_person_listens_on_this_machine_only(store: Path) -> None:
