@@ -82,7 +82,7 @@ def _racing(store: Store) -> str:
 
     def race(number: int) -> None:
         path = f"{folder}/{number}"
-        start.wait()
+        start.wait(60)
         try:
             rev = store.append({path: b"%d" % number}, "Doctor races")
             seen = [entry.path for entry in store.list(folder, rev)]

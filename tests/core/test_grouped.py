@@ -50,7 +50,7 @@ def together(works: list[dict[str, bytes]], store: Slow, commits: int) -> list[o
     for _ in range(commits):
         store.go.release()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     return answers
 
 
@@ -98,7 +98,7 @@ def test_a_burst_of_submissions_and_votes_needs_few_commits(tmp_path: Path) -> N
     errors: list[Exception] = []
 
     def visit(number: int) -> None:
-        start.wait()
+        start.wait(60)
         try:
             assert queue.submit(ask(f"org/m{number}")).new
             assert queue.vote(f"org/m{number % 3}", "a" * 40, f"user-{number}")
@@ -109,7 +109,7 @@ def test_a_burst_of_submissions_and_votes_needs_few_commits(tmp_path: Path) -> N
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert not errors
     assert len(Queue(store).snapshot().waiting) == 25
     assert len(store.read("votes/votes_data.jsonl").splitlines()) == 24
@@ -120,14 +120,14 @@ def test_the_same_vote_from_many_threads_counts_once_and_is_new_once(tmp_path: P
     start, answers = threading.Barrier(8), list[bool]()
 
     def visit() -> None:
-        start.wait()
+        start.wait(60)
         answers.append(queue.vote("org/m", "a" * 40, "bob"))
 
     threads = [threading.Thread(target=visit) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert sorted(answers) == [False] * 7 + [True]
     assert len(queue.store.read("votes/votes_data.jsonl").splitlines()) == 1
 

@@ -154,7 +154,7 @@ def test_eight_appends_at_once_all_land(store: Store) -> None:
     together = threading.Barrier(8)
 
     def work(number: int) -> None:
-        together.wait()
+        together.wait(60)
         try:
             for turn in range(4):
                 rev = store.append({f"requests/race/{number}-{turn}": b"%d" % number})
@@ -166,7 +166,7 @@ def test_eight_appends_at_once_all_land(store: Store) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert not errors
     assert len(paths(store, "requests/race")) == 32
 

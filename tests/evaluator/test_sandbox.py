@@ -120,7 +120,7 @@ def test_a_child_dies_with_its_evaluator(tmp_path: Path) -> None:
     )  # fmt: skip
     wait_for((run / "beat").exists)
     os.kill(parent.pid, signal.SIGKILL)
-    parent.wait()
+    parent.wait(20)
     assert_nothing_beats(run / "beat")
 
 
