@@ -21,8 +21,8 @@ LONGEST = 30  # seconds that a write may take
 def killed_at(number: int, work: Callable[[], object]) -> str | None:
     """Runs `work` in a process of its own that is killed (SIGKILL) before its `number`-th step on the disk.
 
-    The name of that step; None where the work ended before it. `work` can be pickled. Steps: syncing and renaming files, making folders,
-    deleting, every statement that writes to the log.
+    The name of that step; None where the work ended before it. `work` can be pickled. Steps: syncing and renaming
+    files, making folders, deleting, every statement that writes to the log.
     """
     hears, tells = PROCESSES.Pipe(duplex=False)
     process = PROCESSES.Process(target=_die_or_end, args=(number, tells, work), daemon=True)

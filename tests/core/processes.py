@@ -1,4 +1,4 @@
-"""Processes to be killed: forked from a server without threads, since a fork of one with threads may never come back."""
+"""Processes to be killed, forked from a server without threads: a fork of one with threads may never come back."""
 
 from __future__ import annotations
 
