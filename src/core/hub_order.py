@@ -37,7 +37,10 @@ class Order:
         self._held: dict[tuple[str, Rev], frozenset[str]] = {}
 
     def of(self, paths: Sequence[str], rev: Rev | None) -> Sequence[str]:
-        """These files of one folder, first written first. Raises NotFound for one that is not there at `rev`."""
+        """These files of one folder, first written first, those of one commit as given.
+
+        Raises NotFound for one that is not there at `rev`.
+        """
         unknown = [path for path in paths if path not in self._written]
         if unknown:
             self._written |= self._ask(unknown, rev)
@@ -47,7 +50,7 @@ class Order:
         crowded = {group[a] for a, b in pairwise(group) if group[a] == group[b] and self._rev(a) != self._rev(b)}
         # a folder that only grows held the fewer of these files, the earlier the commit
         held = {path: len(self._at(path) & {*paths}) if group[path] in crowded else 0 for path in paths}
-        return sorted(paths, key=lambda path: (group[path], held[path], path))
+        return sorted(paths, key=lambda path: (group[path], held[path]))
 
     def _groups(self, paths: Sequence[str]) -> dict[str, int]:
         """Path → the number of its group, by date; a group is of those that follow one another closely."""

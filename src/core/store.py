@@ -69,7 +69,7 @@ class Store(Protocol):
         """
 
     def order(self, paths: Sequence[str], rev: Rev | None = None) -> Sequence[str]:
-        """Appended files of one folder, there at `rev`, in the order of their commits; those of one commit by path."""
+        """Appended files of one folder, there at `rev`, in the order of their commits; those of one commit as given."""
 
     def now(self) -> datetime:
         """The store's own clock (UTC), the only one that leases are judged by; no call of its own."""
@@ -183,7 +183,7 @@ class LocalStore:
         since = {path: self._log.since(*split_path(path)) for path in paths}
         if missing := [path for path, seq in since.items() if seq is None]:
             raise NotFound(f"There is no {missing[0]} in {self.name}.")
-        return sorted(paths, key=lambda path: (since[path] or 0, path))
+        return sorted(paths, key=lambda path: since[path] or 0)
 
     def now(self) -> datetime:
         return self._clock()

@@ -109,9 +109,12 @@ class Place:
 
 
 class Mortal:
-    """A store whose calls move the clock, and whose process dies as it is doomed to."""
+    """A store whose calls move the clock, and whose process dies as it is doomed to.
 
-    COUNTED = frozenset({"head", "list", "read", "append", "replace", "order"})
+    Reading a file does not count: a box that has just started reads hundreds, and would die before it did anything.
+    """
+
+    COUNTED = frozenset({"head", "list", "append", "replace", "order"})
 
     def __init__(self, store: Store, clock: Ticks | None, doom: Doom | None) -> None:
         self._store, self._clock, self._doom, self._calls = store, clock, doom, 0
@@ -251,7 +254,7 @@ def fight(
     workers: int,
     kills: int,
     seconds: float = 0.15,
-    calls: int = 24,
+    calls: int = 16,
     seed: int = 0,
     limit: float = 100.0,
 ) -> Tally:

@@ -20,6 +20,7 @@ from src.core.records import Request
 POISON = 3
 """So many claims without an end and the request is FAILED. Part of the protocol: it decides which claims count."""
 
+SEQUELS = ("renew", "done", "fail", "back")
 KINDS = ("request", "claim", "renew", "done", "fail", "back", "cancel", "retry")
 
 
@@ -143,6 +144,39 @@ def order_is_plain(events: Sequence[Event]) -> bool:
 def plain_order(events: Sequence[Event]) -> list[Event]:
     """The one possible order of events that `order_is_plain`."""
     return sorted(events, key=lambda event: (min(KINDS.index(event.kind), 3), event.at))
+
+
+def likely_order(events: Sequence[Event]) -> list[Event]:
+    """Events of which nobody knows any more in which order they were committed: a board that was copied, or restored.
+
+    By their times, as far as what came of them allows it. Who went on after a claim had won that slot; and what a
+    holder said of an earlier slot did not end it, or nobody could have held a later one.
+    """
+    heard = {event.nonce for event in events if event.kind in SEQUELS}
+    won = {event.slot for event in events if event.kind == "claim" and event.nonce in heard}
+
+    def place(event: Event) -> tuple[bool, int, int, int, str]:
+        lost = event.kind == "claim" and event.slot in won and event.nonce not in heard
+        void = event.kind == "done" and any(slot > event.slot for slot in won)
+        return lost or void, event.at, KINDS.index(event.kind), event.slot, event.nonce
+
+    return sorted(events, key=place)
+
+
+def is_possible(events: Sequence[Event], is_known: bool = False) -> bool:
+    """Whether events can have been committed in this order: nobody claims what was not submitted, or goes on before.
+
+    `is_known`: the request was there before there was a folder.
+    """
+    claimed: set[str] = set()
+    claims = {event.nonce for event in events if event.kind == "claim"}
+    for event in events:
+        is_known = is_known or event.kind == "request"
+        if not is_known or (event.kind in SEQUELS and event.nonce in claims - claimed):
+            return False
+        if event.kind == "claim":
+            claimed.add(event.nonce)
+    return True
 
 
 def request_key(request: Request) -> str:

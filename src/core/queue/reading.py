@@ -19,6 +19,8 @@ from src.core.queue.events import (
     Event,
     Story,
     folder,
+    is_possible,
+    likely_order,
     milliseconds,
     moment,
     order_is_plain,
@@ -159,9 +161,11 @@ class Reader:
         events = [event for event in map(Event.parse, names) if event]
         if order_is_plain(events):
             return plain_order(events)
-        prefix = folder(key) + "/"
-        paths = self._store.order([prefix + event.name for event in events], rev)
-        return [event for path in paths if (event := Event.parse(path.removeprefix(prefix)))]
+        prefix, likely = folder(key) + "/", likely_order(events)
+        paths = self._store.order([prefix + event.name for event in likely], rev)
+        ordered = [event for path in paths if (event := Event.parse(path.removeprefix(prefix)))]
+        # who copies a board writes its files in an order of their own
+        return ordered if is_possible(ordered, is_known=key in self._before) else likely
 
     def _keep(self, key: str, names: frozenset[str], story: Story, rev: Rev) -> None:
         known = self._stories.get(key)
