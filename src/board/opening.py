@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import get_token
 
 from src.board.history import History
-from src.board.publishing import Publisher
 from src.board.snapshot import Board
+from src.board.upkeep import Upkeep
 from src.core.errors import NotFound
-from src.core.queue import Queue
 from src.core.store import LocalStore, Store, open_store
 from src.settings import PUBLIC, ROOT, Settings
 
 SAMPLE = ROOT / "assets" / "sample"
+SAMPLE_TIME = datetime(2025, 3, 1, 20, 45, tzinfo=UTC)
+"""The moment at which the sample stands still: the leases of its queue run, and its boxes work."""
 LOCAL_POLL = 5.0  # seconds; asking a folder costs nothing
 
 
@@ -41,8 +43,8 @@ def open_board(settings: Settings) -> Board:
 
 
 def _writing(store: Store) -> dict[str, Any]:
-    """What a board does that may write to its store: publish finished runs, and keep a table a day."""
-    return {"upkeep": Publisher(store, Queue(store)).publish_new, "keep_day": History(store).keep}
+    """What a board does that may write to its store: look after it, and keep a table a day."""
+    return {"upkeep": Upkeep(store), "keep_day": History(store).keep}
 
 
 def open_sample(cache: Path) -> Store | None:
@@ -65,4 +67,4 @@ def open_sample(cache: Path) -> Store | None:
             making.rename(here)  # whole or not at all, also where two boards start together
         except OSError:
             shutil.rmtree(making)
-    return LocalStore(here)
+    return LocalStore(here, clock=lambda: SAMPLE_TIME)

@@ -18,24 +18,16 @@ from src.core.frame import FIELDS, from_records, to_contents, write_parquet
 from src.core.importing import contents_path
 from src.core.lifecycle import Status
 from src.core.names import details_dataset, result_path
-from src.core.records import Request, Result, Vote
+from src.core.records import Request, Result
 from src.core.suites import Suite
+from src.sample import queue
 from src.sample.answers import SHOWN, Line, answers
 from src.sample.models import Model, models
 
 WITH_RESULTS = {"tidewater-ml"}  # makers whose result files are kept, subtask by subtask: 9 KB each
 WITH_ANSWERS = {"tidewater-ml/Estuary-7.62B-Instruct", "tidewater-ml/Estuary-7.62B"}
 LAST_DAY = date(2025, 3, 1)
-WAITING = (
-    ("tidewater-ml/Estuary-2-7.6B", Status.PENDING, None),
-    ("ada-and-co/Rafter-27.2B-Tutor-v4", Status.PENDING, None),
-    ("kettleworks/Origami-14B-Legal-v2", Status.PENDING, None),
-    ("moss-and-fern/Bracken-2-22B", Status.RUNNING, None),
-    ("copper-kite/Updraft-3-8B-Instruct", Status.RUNNING, None),
-    ("lowtide/Ingot-6.9B-Story-v7", Status.FAILED, "The weights are 13.9 GB of pickles; upload safetensors."),
-    ("nightbus/Estuary-72.7B-x-Lantern-2-70.6B", Status.FAILED, "Out of memory: 143 B parameters on 80 GB."),
-    ("fieldnotes/test-please-ignore", Status.CANCELLED, None),
-)
+FAILED = Model("lowtide/Ingot-1.4B-Story-v2", "GPTNeoXForCausalLM", 1.4, 0, "finetuned", revision="1" * 40)
 REPORTS = (
     {
         "model": "tidewater-ml/Estuary-7.62B-Instruct",
@@ -48,7 +40,6 @@ REPORTS = (
         "date": "2024-10-02",
     },
 )
-VOTERS = ("ines", "bo", "tomasz", "akua", "wren", "yuki", "dara", "leo")
 
 
 def files() -> Iterator[tuple[str, bytes]]:
@@ -68,8 +59,10 @@ def files() -> Iterator[tuple[str, bytes]]:
             yield path, _short(result)
             if model.name in WITH_ANSWERS and model.precision == "bfloat16":
                 yield from _details(model, result, lines, suite)
-    yield from _requests(everyone)
-    yield "votes/votes_data.jsonl", b"".join(vote.write() for vote in _votes())
+        if name == suites.DEFAULT:
+            kept = [(model, result) for model, result, _ in runs if model.name.split("/")[0] in WITH_RESULTS]
+            yield from queue.files(kept)
+    yield from _requests([model for model in everyone if model.name.split("/")[0] not in WITH_RESULTS][:16])
     yield contamination.PATH, b"".join(json.dumps(report).encode() + b"\n" for report in REPORTS)
 
 
@@ -156,14 +149,10 @@ def _details(model: Model, result: Result, lines: dict[str, list[Line]], suite: 
         yield f"{place}/samples_{task}_{stamp}.parquet", twin.getvalue()
 
 
-def _requests(everyone: list[Model]) -> Iterator[tuple[str, bytes]]:
-    """Files of the old layout, which every reader of a queue must understand."""
+def _requests(finished: list[Model]) -> Iterator[tuple[str, bytes]]:
+    """Files of the old layout, which every reader of a queue must understand; one says that it failed, and no more."""
     random = Random("requests")
-    asked_for: list[tuple[Model, Status, str | None]] = [(model, Status.FINISHED, None) for model in everyone[:16]]
-    for nth, (name, status, problem) in enumerate(WAITING):
-        model = Model(name, "LlamaForCausalLM", 7.0 + nth, 0, "finetuned", revision=f"{nth:040x}", submitted=LAST_DAY)
-        asked_for.append((model, status, problem))
-    for model, status, problem in asked_for:
+    for model in (*finished, FAILED):
         asked = _moment(model.submitted or LAST_DAY, random)
         request = Request(
             model=model.name,
@@ -176,27 +165,17 @@ def _requests(everyone: list[Model]) -> Iterator[tuple[str, bytes]]:
             architectures=model.architecture,
             use_chat_template=model.chat,
             suite_version=suites.load().version,
-            status=status,
+            status=Status.FAILED if model is FAILED else Status.FINISHED,
             submitted_time=asked,
-            sender=random.choice(VOTERS),
+            sender=random.choice(queue.VOTERS),
             license=model.license,
             likes=model.likes,
-            job_id=str(random.randrange(10**6)) if status not in (Status.PENDING, Status.CANCELLED) else None,
-            job_start_time=asked + timedelta(hours=2) if status not in (Status.PENDING, Status.CANCELLED) else None,
-            attempts=1 if status in (Status.RUNNING, Status.FINISHED, Status.FAILED) else 0,
-            error_msg=problem,
+            job_id=str(random.randrange(10**6)),
+            job_start_time=asked + timedelta(hours=2),
+            attempts=1,
         )
         path = f"requests/{model.name}_eval_request_False_{model.precision}_{model.weight_type}.json"
         yield path, request.write()
-
-
-def _votes() -> Iterator[Vote]:
-    random = Random("votes")
-    for nth, (name, status, _) in enumerate(WAITING):
-        if status is Status.PENDING:
-            for voter in random.sample(VOTERS, random.randrange(1, len(VOTERS))):
-                when = _moment(LAST_DAY + timedelta(days=1), random)
-                yield Vote(model=name, revision=f"{nth:040x}", username=voter, timestamp=when)
 
 
 def _moment(day: date, random: Random) -> datetime:

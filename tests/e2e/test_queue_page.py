@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from src.board.opening import SAMPLE
+from src.board.opening import open_sample
 from src.board.snapshot import Board
 from src.core.errors import Unknown
 from src.core.queue import Queue
@@ -205,13 +204,15 @@ def test_a_store_that_cannot_be_reached_leaves_the_last_picture_with_its_age(
 def test_the_sample_has_a_queue_too_and_takes_nothing(
     serve: Serve, page: Page, tmp_path: Path, shoot: Callable
 ) -> None:
-    folder = shutil.copytree(SAMPLE, tmp_path / "sample", ignore=shutil.ignore_patterns(".board"))
     settings = replace(Settings(store=None, cache=tmp_path / "cache"), user="alice")
-    board = Board(Away("hub:nobody"), sample=LocalStore(folder))  # type: ignore[arg-type]
+    board = Board(Away("hub:nobody"), sample=open_sample(tmp_path / "cache"))  # type: ignore[arg-type]
     served = serve(settings, board)
     page.goto(f"{served.url}/queue")
     expect(page.get_by_text("This is made-up sample data: requests and votes are taken once")).to_be_visible()
     expect(lane(page, "finished").locator(".lb-card").first).to_be_visible()
+    expect(lane(page, "running").locator(".lb-card")).to_have_count(2)
+    expect(lane(page, "running")).to_contain_text("at MMLU-PRO, 38 of 39 tasks, 64,002 answers")
+    expect(lane(page, "failed")).to_contain_text("143 B parameters on 80 GB.")
     expect(lane(page, "failed")).to_contain_text("No reason and no log were kept.")  # as boards of old wrote them
     expect(page.locator("[data-do]")).to_have_count(0)
     shoot(page, "queue-sample")

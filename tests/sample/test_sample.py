@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from src.board.opening import SAMPLE_TIME
 from src.board.samples import SampleFile
 from src.core.frame import from_contents, read_table
 from src.core.names import is_model_name
-from src.core.records import Request, Result, Vote
+from src.core.queue import Queue
+from src.core.records import Result
 from src.core.scoring import score
+from src.core.store import LocalStore
 from src.core.suites import load
 from src.sample.__main__ import FOLDER
 from src.sample.board import files
+from src.sample.queue import NOW
 
 V2 = load("open-llm-v2")
 
@@ -122,9 +125,25 @@ def test_two_models_answered_the_same_questions_in_another_order(made):
     assert sorted(first) == sorted(second)
 
 
-def test_its_requests_stand_in_every_state_and_its_votes_are_votes(made):
-    requests = [Request.read(data) for path, data in made.items() if path.startswith("requests/")]
-    assert {request.status for request in requests} == {"PENDING", "RUNNING", "FINISHED", "FAILED", "CANCELLED"}
-    votes = [Vote.read(line) for line in made["votes/votes_data.jsonl"].splitlines()]
-    assert {vote.model for vote in votes} <= {request.model for request in requests}
-    assert json.loads(made["votes/votes_data.jsonl"].splitlines()[0])["vote_type"] == "up"
+def test_its_queue_stands_as_on_a_busy_evening(made, tmp_path):
+    for path, data in made.items():
+        if path.startswith(("requests/", "votes/")):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_bytes(data)
+    state = Queue(LocalStore(tmp_path, clock=lambda: SAMPLE_TIME)).snapshot()
+    assert not state.problems
+    lanes = (state.waiting, state.running, state.finished, state.failed, state.cancelled)
+    assert [len(lane) for lane in lanes] == [3, 2, 30, 3, 1]
+    assert [one.votes for one in state.waiting] == [5, 1, 0]
+    assert all(one.wait for one in state.waiting)
+    assert state.waiting[2].failure.code == "crashed"  # and is tried again
+    assert [(one.box, one.progress.get("tasks_done")) for one in state.running] == [
+        ("attic-8xh100", 38), ("basement-4090", None),
+    ]  # fmt: skip
+    assert all(one.until > SAMPLE_TIME for one in state.running)
+    assert {one.failure.code for one in state.failed} == {"refused", "out-of-memory", "unknown"}
+    assert any(one.failure.log for one in state.failed)
+
+
+def test_its_clock_stands_still_at_that_evening():
+    assert NOW == SAMPLE_TIME

@@ -181,15 +181,16 @@ class Queue:
         self.snapshot()
         return self._reader.results(key)
 
-    def tidy(self, older_than: timedelta = timedelta(days=1), most: int = 500) -> int:
+    def tidy(self, older_than: timedelta = timedelta(days=1), most: int = 500, least: int = 1) -> int:
         """Moves what ended long ago into one archive file, so that folders and cold starts stay small; how many.
 
-        For the Space alone. Raises Conflict where somebody wrote meanwhile: the next round does it.
+        Fewer than `least` stay where they are. For whoever serves the board, alone. Raises Conflict where somebody
+        wrote meanwhile: the next round does it.
         """
         state = self.snapshot()
         found = self._reader.settled_files(milliseconds(state.now - older_than))
         chosen = dict(list(found.items())[:most])
-        if not chosen:
+        if len(chosen) < max(least, 1):
             return 0
         name = f"requests/archive/{milliseconds(state.now)}-{self._nonce()}.jsonl"
         files: dict[str, bytes | None] = {name: archive.pack([kept for _, kept in chosen.values()])}
