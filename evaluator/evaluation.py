@@ -5,15 +5,16 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from evaluator import benchmarks, download, publish, sandbox, subset
 from evaluator.energy import KG_PER_KWH, Meter
-from evaluator.job import LOG, NO_WEIGHTS, Failure, benchmarks_of, plan_job
+from evaluator.job import NO_WEIGHTS, Failure, benchmarks_of, plan_job
 from evaluator.preflight import check_box
+from evaluator.run_log import RunLog
 from src.core import estimates
 from src.core.errors import BadInput, Conflict, StoreError
 from src.core.model_checks import Limits
@@ -100,16 +101,17 @@ def evaluate(
     run = settings.workspace / "runs" / job.fingerprint()
     run.mkdir(parents=True, exist_ok=True)
     job.write(run / "job.json")
+    log = RunLog(run, [key for key, source in benchmarks.SOURCES.items() if source.gated])
     with Meter(run, kg_per_kwh=suite.carbon.kg_per_kwh if suite.carbon else KG_PER_KWH) as meter:
         failure = sandbox.run_child(
-            run, settings.benchmarks, settings.limits, nltk_data=punkt, stop=stop,
+            run, settings.benchmarks, settings.limits, nltk_data=punkt, stop=stop, log=log,
             on_event=lambda event: notice(event["event"], event),
         )  # fmt: skip
-    log = _log(run)
     if failure is None and stop is not None and stop.is_set():
         failure = Failure("stopped", "The evaluation was stopped by the evaluator's owner.")
+    told = log.text()
     if failure is not None:
-        return Outcome(failure=failure, log=log)
+        return Outcome(failure=failure, log=told)
     notice("publish", {})
     if settings.subset:
         outcome = _estimate(store, run, suite)
@@ -118,7 +120,7 @@ def evaluate(
     if outcome.result and not settings.keep:
         download.forget((weights.folder, weights.adapter, weights.delta))
         shutil.rmtree(run, ignore_errors=True)
-    return outcome
+    return replace(outcome, log=told)
 
 
 def _weights(
@@ -134,28 +136,18 @@ def _weights(
 
 def _publish(store: Store, run: Path, suite: Suite, proof: Mapping[str, Any], more: Mapping[str, Any]) -> Outcome:
     try:
-        return Outcome(publish.publish(store, run, suite, proof, more), log=_log(run))
+        return Outcome(publish.publish(store, run, suite, proof, more))
     except publish.BadRun as error:
         shutil.rmtree(run, ignore_errors=True)  # nothing in there is worth resuming from
-        return Outcome(failure=Failure("harness", str(error)), log=_log(run))
+        return Outcome(failure=Failure("harness", str(error)))
     except (StoreError, Conflict) as error:
-        return Outcome(failure=Failure("publish-failed", str(error)), log=_log(run))
+        return Outcome(failure=Failure("publish-failed", str(error)))
 
 
 def _estimate(store: Store, run: Path, suite: Suite) -> Outcome:
     try:
-        return Outcome(estimates.keep(store, subset.estimated(run, suite, store, datetime.now(UTC))), log=_log(run))
+        return Outcome(estimates.keep(store, subset.estimated(run, suite, store, datetime.now(UTC))))
     except BadInput as error:
-        return Outcome(failure=Failure("harness", str(error)), log=_log(run))
+        return Outcome(failure=Failure("harness", str(error)))
     except StoreError as error:
-        return Outcome(failure=Failure("publish-failed", str(error)), log=_log(run))
-
-
-def _log(run: Path) -> str:
-    """The end of a run's log, for people: progress bars and anything like a token left out."""
-    try:
-        data = (run / LOG).read_bytes()[-40_000:]
-    except OSError:
-        return ""
-    lines = publish.redact(data).decode("utf-8", "replace").splitlines()
-    return "\n".join(line.rsplit("\r", 1)[-1] for line in lines if "it/s]" not in line and "examples/s]" not in line)
+        return Outcome(failure=Failure("publish-failed", str(error)))

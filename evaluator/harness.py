@@ -61,7 +61,7 @@ def main(run: Path, tell: Tell) -> Failure | None:
             stage = "run"
             with _watch(run, tell):
                 for unit in left:
-                    tell("unit", tasks=list(unit.tasks), benchmark=unit.benchmark)
+                    tell("unit", tasks=list(unit.tasks), benchmark=unit.benchmark, log=_logged())
                     _run_unit(job, run, unit, model, tell)
                     # once more: only after the work does the engine know which way it went
                     write_json(run / MODEL, describe(model, job) | {"load_seconds": seconds})
@@ -72,6 +72,13 @@ def main(run: Path, tell: Tell) -> Failure | None:
     except Exception as error:
         return _classify(error, stage)
     return None
+
+
+def _logged() -> int:
+    """How long the log is by now: what follows is said of the unit that begins."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return os.fstat(2).st_size
 
 
 def _load(job: Job, run: Path) -> Any:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.job import LOG, RESULTS, Failure
+from evaluator.run_log import RunLog
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SANDBOX = "EVALUATOR_SANDBOX"
@@ -111,6 +112,7 @@ def run_child(
     benchmarks: Path,
     limits: Limits,
     *,
+    log: RunLog | None = None,
     on_event: Callable[[Event], None] = lambda _: None,
     stop: threading.Event | None = None,
     nltk_data: Path | None = None,
@@ -119,19 +121,21 @@ def run_child(
     """Run the job of folder `run` to its end and return why it failed, or None where `results.json` is there.
 
     The child works in `benchmarks`. It and everything it started are dead when this returns. Setting `stop` ends it.
+    `log` says what of its words may leave the box.
     """
+    log = log or RunLog(run)
     cache_folder = run / "datasets"
     shutil.rmtree(cache_folder, ignore_errors=True)  # a frozen option order of an earlier run must not come back
     read, write = os.pipe()
     command = [sys.executable, "-P", "-m", module, str(run.resolve()), str(write)]
     command = [*LADDER.get(strength(), ()), *command]
     _hide_own_memory()
-    with (run / LOG).open("ab") as log:
+    with (run / LOG).open("ab") as written:
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=written,
+            stderr=written,
             cwd=benchmarks,
             env=environment(run.resolve(), cache_folder.resolve(), nltk_data),
             pass_fds=[write],
@@ -140,7 +144,7 @@ def run_child(
         )
     os.close(write)
     told: dict[str, Failure] = {}
-    listener = threading.Thread(target=_listen, args=(read, on_event, told), daemon=True)
+    listener = threading.Thread(target=_listen, args=(read, on_event, told, log), daemon=True)
     listener.start()
     try:
         ended = _wait(child, limits, stop)
@@ -151,7 +155,7 @@ def run_child(
         shutil.rmtree(run / "home", ignore_errors=True)
     if child.returncode == 0 and (run / RESULTS).exists():
         return None
-    return ended or told.get("failed") or _explain(child.returncode, run)
+    return ended or told.get("failed") or _explain(child.returncode, run, log)
 
 
 def close_doors() -> None:
@@ -231,7 +235,7 @@ def _kill_group(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _listen(read: int, on_event: Callable[[Event], None], told: dict[str, Failure]) -> None:
+def _listen(read: int, on_event: Callable[[Event], None], told: dict[str, Failure], log: RunLog) -> None:
     with os.fdopen(read, "r", encoding="utf-8", errors="replace") as lines:
         for line in lines:
             try:
@@ -240,18 +244,19 @@ def _listen(read: int, on_event: Callable[[Event], None], told: dict[str, Failur
                 continue  # a child may write what it likes
             if not isinstance(event, dict) or not isinstance(event.get("event"), str):
                 continue
+            log.hear(event)
             if event["event"] == "failed":
                 said = {key: str(event.get(key) or "")[:20_000] for key in ("code", "message", "traceback")}
-                told["failed"] = Failure(said["code"], said["message"], said["traceback"])
+                told["failed"] = log.may_say(Failure(said["code"], said["message"], said["traceback"]))
             on_event(event)
 
 
 MEMORY = re.compile(r"^MemoryError|OutOfMemoryError|Cannot allocate memory", re.MULTILINE)
 
 
-def _explain(code: int, run: Path) -> Failure:
-    tail = (run / LOG).read_bytes()[-4000:].decode("utf-8", "replace")
-    if code in (-signal.SIGKILL, 128 + signal.SIGKILL) or MEMORY.search(tail):
+def _explain(code: int, run: Path, log: RunLog) -> Failure:
+    tail, end = log.text(4000), (run / LOG).read_bytes()[-4000:].decode("utf-8", "replace")
+    if code in (-signal.SIGKILL, 128 + signal.SIGKILL) or MEMORY.search(end):
         return Failure("out-of-memory", "The evaluation was killed, most likely because memory ran out.", tail)
     if code == 0:
         return Failure("crashed", "The evaluation ended without a result.", tail)

@@ -31,6 +31,14 @@ def main(run: Path, progress: int) -> None:
         beat = f"import time\nwhile True:\n open({str(run / 'beat')!r}, 'a').write('.'); time.sleep(0.05)"
         subprocess.Popen([sys.executable, "-c", beat], start_new_session=True)
         time.sleep(600)
+    if task["do"] == "blab":
+        for number, benchmark in enumerate(task["benchmarks"]):
+            told = {"event": "unit", "benchmark": benchmark, "log": os.fstat(2).st_size}
+            os.write(progress, json.dumps(told).encode() + b"\n")
+            print(f"{benchmark} says SECRET-{number}", file=sys.stderr, flush=True)
+        failed = {"event": "failed", "code": "harness", "message": "TemplateError: SECRET-9", "traceback": "SECRET-9"}
+        os.write(progress, json.dumps(failed).encode() + b"\n")
+        sys.exit(1)
     if task["do"] == "eat":
         eaten = [bytearray(64 * 2**20) for _ in range(100)]
         print(len(eaten))
