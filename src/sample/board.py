@@ -27,7 +27,10 @@ from src.sample.models import Model, models
 WITH_RESULTS = {"tidewater-ml"}  # makers whose result files are kept, subtask by subtask: 9 KB each
 WITH_ANSWERS = {"tidewater-ml/Estuary-7.62B-Instruct", "tidewater-ml/Estuary-7.62B"}
 LAST_DAY = date(2025, 3, 1)
-FAILED = Model("lowtide/Ingot-1.4B-Story-v2", "GPTNeoXForCausalLM", 1.4, 0, "finetuned", revision="1" * 40)
+FAILED = Model(
+    "lowtide/Ingot-1.4B-Story-v2", "GPTNeoXForCausalLM", 1.4, 0, "finetuned", revision="1" * 40,
+    submitted=date(2025, 2, 20),
+)  # fmt: skip
 REPORTS = (
     {
         "model": "tidewater-ml/Estuary-7.62B-Instruct",

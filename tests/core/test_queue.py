@@ -17,6 +17,7 @@ from src.core.hub import HubStore
 from src.core.lifecycle import Status, may_move
 from src.core.queue import FAILURES, Claim, LeaseLost, Queue, request_key
 from src.core.queue.events import POISON
+from src.core.queue.failures import AGAIN
 from src.core.store import LocalStore
 from tests.core.boards import Clock, Meddled, ask
 from tests.hub import Hub, in_process
@@ -206,6 +207,7 @@ def test_a_failed_request_waits_out_its_pause_and_says_until_when(queue: Queue, 
     assert (standing.status, standing.again_at) == ("PENDING", clock.moment() + timedelta(minutes=10))
     assert standing.failure is not None
     assert standing.failure.again_at == standing.again_at
+    assert standing.failure.advice == AGAIN  # what to do comes once it is not
     assert queue.claim("box") is None
     clock.tick(600)
     queue.fail(claimed(queue), "download-failed")

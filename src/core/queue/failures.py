@@ -8,7 +8,10 @@ from datetime import timedelta
 
 @dataclass(frozen=True)
 class Failure:
-    """One class of failure. `tries` counts runs in all; the second waits for `wait`, each later one twice as long."""
+    """One class of failure. `tries` counts runs in all; the second waits for `wait`, each later one twice as long.
+
+    `advice`: what to do once it is not tried again by itself.
+    """
 
     title: str
     advice: str
@@ -22,29 +25,26 @@ FAILURES: dict[str, Failure] = {
     "gated": Failure("The model is gated.", "Give this board access, then press retry."),
     "too-large": Failure("The model does not fit.", "It needs a larger box or a lower precision."),
     "load-failed": Failure("The weights do not load.", "Check that `from_pretrained` works on this revision."),
-    "out-of-memory": Failure(
-        "Memory ran out.", "It is tried once more; then submit a lower precision.", 2, timedelta(minutes=1)
-    ),
-    "timed-out": Failure(
-        "It took too long.", "It is tried once more; then ask the operator for a longer limit.", 2, timedelta(minutes=1)
-    ),
+    "out-of-memory": Failure("Memory ran out.", "Submit a lower precision.", 2, timedelta(minutes=1)),
+    "timed-out": Failure("It took too long.", "Ask the operator for a longer limit.", 2, timedelta(minutes=1)),
     "not-finite": Failure("The model answers with NaN.", "Check the weights, or submit another precision."),
     "harness": Failure("The harness stopped with an error.", "Read the log; press retry once it is mended."),
-    "crashed": Failure(
-        "The evaluation crashed.", "It is tried again by itself; the log shows what happened.", 3, timedelta(minutes=5)
-    ),
-    "download-failed": Failure("The download broke off.", "It is tried again by itself.", 3, timedelta(minutes=10)),
+    "crashed": Failure("The evaluation crashed.", "The log shows what happened.", 3, timedelta(minutes=5)),
+    "download-failed": Failure("The download broke off.", "Press retry another day.", 3, timedelta(minutes=10)),
     "publish-failed": Failure(
-        "The results could not be stored.", "It is tried again by itself.", 3, timedelta(minutes=10)
+        "The results could not be stored.", "The operator has to look at the store.", 3, timedelta(minutes=10)
     ),
     "disk-full": Failure("The box ran out of disk.", "The operator has to make room.", 2, timedelta(hours=1)),
-    "box": Failure("The box was not ready.", "Its owner has to mend it; it is tried again.", 3, timedelta(minutes=10)),
+    "box": Failure("The box was not ready.", "Its owner has to mend it.", 3, timedelta(minutes=10)),
     "lost": Failure(
         "Every box that took it went away without a word.",
         "The model may crash the machine: run `python -m evaluator once` on it yourself, then press retry.",
     ),
     "unknown": Failure("Something failed that has no name yet.", "Read the log.", 2, timedelta(minutes=5)),
 }
+
+
+AGAIN = "It is tried again by itself."
 
 
 def failure(code: str) -> Failure:

@@ -28,7 +28,7 @@ from src.core.queue.events import (
     request_key,
     tell,
 )
-from src.core.queue.failures import failure
+from src.core.queue.failures import AGAIN, failure
 from src.core.queue.state import FailureReport, QueueState, Standing, estimate, precedence
 from src.core.queue.votes import Votes
 from src.core.records import Request
@@ -204,16 +204,16 @@ class Reader:
             kind = failure("lost")
             message = f"{story.attempts} boxes took it and none came back."
             return FailureReport("lost", kind.title, kind.advice, message, at=moment(story.until))
-        last = story.failures[-1]
+        last, waits = story.failures[-1], status is Status.PENDING
         kind, said = failure(last.word), self._body(key, last)
         return FailureReport(
             last.word,
             kind.title,
-            kind.advice,
+            AGAIN if waits else kind.advice,
             str(said.get("message", "")),
             str(said.get("log", "")),
             moment(last.at),
-            moment(last.until) if last.until and status is Status.PENDING else None,
+            moment(last.until) if last.until and waits else None,
         )
 
     def _request(self, key: str, story: Story) -> Request:
