@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from evaluator.engine import MODEL_NAME, attention, memory, verify
 from evaluator.engine.chain import unwrapped
 from evaluator.engine.generation import Generator
 from evaluator.engine.memory import free_memory, is_out_of_memory
-from evaluator.engine.report import EngineReport, Verification, installed_versions
+from evaluator.engine.report import EngineReport, Verification, all_of, installed_versions
 from evaluator.engine.responses import Responses, request_key
 from evaluator.engine.scorer import Scorer, Work
 from evaluator.engine.selfcheck import Choice, Shape
@@ -59,6 +60,7 @@ class PrefixTree(HFLM):
         self._wanted = {"scoring": engine, "generation": generation, "attention": attention}
         self._pack_tokens = int(pack_tokens) if pack_tokens else None
         self._lottery = Lottery(int(verify), str(model_sha or pretrained)) if int(verify) else None
+        self._verified: dict[str, Verification] = {}  # by what was verified, so that doing it again counts once
         self._store_path = responses
         self._store: Responses | None = None
         self._encoder: Encoder | None = None
@@ -86,7 +88,8 @@ class PrefixTree(HFLM):
             return super().loglikelihood(requests, disable_tqdm=disable_tqdm)  # refuses, in lm-eval's words
         answers = self._by_unit("loglikelihood", requests, self._score_stock if self._is_stock else self._score)
         if self._lottery:
-            self._record(verify.scores(self, requests, answers, self._lottery.draw(requests)))
+            self._record(requests, verify.scores(self, requests, answers, self._lottery.draw(requests)))
+        self._note()
         return answers
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
@@ -97,12 +100,13 @@ class PrefixTree(HFLM):
         texts = self._by_unit("generate_until", requests, generator.generate)
         self.report.generation, self.report.generation_reason = generator.way, generator.why
         if self._lottery:
-            self._record(verify.texts(self, requests, texts, self._lottery.draw(requests)))
+            self._record(requests, verify.texts(self, requests, texts, self._lottery.draw(requests)))
+        self._note()
         return texts
 
     def get_model_info(self) -> dict[str, Any]:
-        """lm-eval's description of the model, without asking the Hub, and what ran."""
-        model = self.model
+        """lm-eval's description of the model, without asking the Hub, and what ran: in this process or before it."""
+        model, _ = self.model, self._responses  # a store tells what is known already
         info = {
             "model_num_parameters": model.num_parameters() if hasattr(model, "num_parameters") else None,
             "model_dtype": str(model.dtype),
@@ -223,18 +227,30 @@ class PrefixTree(HFLM):
                 "tokenizer": getattr(self.tokenizer, "name_or_path", ""),
             }
             self._store = Responses(self._store_path, self.model_sha or fingerprint(self.pretrained), settings)
+            self._recall(self._store.notes())
         return self._store
 
-    def _record(self, found: Verification) -> None:
-        total = self.report.verification or Verification()
-        differences = [d for d in (total.largest_difference, found.largest_difference) if d is not None]
-        self.report.verification = Verification(
-            total.documents + found.documents,
-            total.requests + found.requests,
-            max(differences, default=None),
-            total.greedy_changed + found.greedy_changed,
-            total.texts_changed + found.texts_changed,
-        )
+    def _record(self, requests: Sequence[Instance], found: Verification) -> None:
+        tasks = sorted({request.task_name or "" for request in requests})
+        self._verified[" ".join([requests[0].request_type, *tasks] if requests else [])] = found
+        self.report.verification = all_of(self._verified.values())
+
+    def _note(self) -> None:
+        """Keep what this process has found out for one that goes on with its work."""
+        if self._responses:
+            verified = {name: asdict(found) for name, found in self._verified.items()}
+            lots = self._lottery.lowest if self._lottery else []
+            self._responses.note(report=self.report.found_out(), verified=verified, lots=lots)
+
+    def _recall(self, notes: Mapping[str, Any]) -> None:
+        """Take over what an earlier process of this run has noted; what this one has found out itself stands."""
+        for name, value in notes.get("report", {}).items():
+            if getattr(self.report, name) is None:
+                setattr(self.report, name, value)
+        self._verified = {name: Verification(**found) for name, found in notes.get("verified", {}).items()}
+        self.report.verification = all_of(self._verified.values())
+        if self._lottery:
+            self._lottery.lowest = list(notes.get("lots", []))
 
 
 def fingerprint(pretrained: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -20,6 +21,21 @@ class Verification:
     largest_difference: float | None = None  # nats, over log-likelihood requests
     greedy_changed: int = 0  # requests whose `is_greedy` stock sees otherwise
     texts_changed: int = 0  # generated texts that differ from stock's
+
+
+def all_of(parts: Iterable[Verification]) -> Verification | None:
+    """Verifications of different documents as one; None if there are none."""
+    found = list(parts)
+    if not found:
+        return None
+    differences = [part.largest_difference for part in found if part.largest_difference is not None]
+    return Verification(
+        documents=sum(part.documents for part in found),
+        requests=sum(part.requests for part in found),
+        largest_difference=max(differences, default=None),
+        greedy_changed=sum(part.greedy_changed for part in found),
+        texts_changed=sum(part.texts_changed for part in found),
+    )
 
 
 @dataclass
@@ -46,6 +62,15 @@ class EngineReport:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    def found_out(self) -> dict[str, Any]:
+        """What only working shows, as far as this process has worked."""
+        return {name: value for name in FOUND_OUT if (value := getattr(self, name)) is not None}
+
+
+FOUND_OUT = (
+    "scoring", "scoring_reason", "scoring_difference", "attention", "pack_tokens", "generation", "generation_reason",
+)  # fmt: skip
 
 
 def installed_versions() -> dict[str, str]:

@@ -15,6 +15,8 @@ CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY, model TEXT NOT NULL, set
                                 UNIQUE (model, settings));
 CREATE TABLE IF NOT EXISTS answer (run INTEGER NOT NULL, task TEXT NOT NULL, request BLOB NOT NULL, value TEXT NOT NULL,
                                    PRIMARY KEY (run, task, request)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS note (run INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
+                                 PRIMARY KEY (run, name)) WITHOUT ROWID;
 """
 
 
@@ -43,6 +45,16 @@ class Responses:
         self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany("INSERT OR IGNORE INTO answer VALUES (?, ?, ?, ?)", rows)
         self._db.execute("COMMIT")
+
+    def notes(self) -> dict[str, Any]:
+        """What processes of this run have noted of themselves, for those that go on with it: `{name: value}`."""
+        rows = self._db.execute("SELECT name, value FROM note WHERE run = ?", (self._run,))
+        return {name: json.loads(value) for name, value in rows}
+
+    def note(self, **values: Any) -> None:
+        """Note values; an earlier one of the same name is replaced."""
+        rows = [(self._run, name, json.dumps(value)) for name, value in values.items()]
+        self._db.executemany("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", rows)
 
     def close(self) -> None:
         self._db.close()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from evaluator.engine.chain import Chain
 from evaluator.engine.jobs import Job, Stops
@@ -90,59 +90,108 @@ class _Reader:
         self._scorer.forward(Batch(tokens[None].astype(np.int64), depth[None], [], ends), self._chain, cache)
 
 
-@dataclass
+AHEAD = 128  # tokens that a text may grow before its past is moved
+
+
 class _Rows:
-    """Rows in flight: pasts padded on the left, so that distances within a row stay true."""
+    """Rows in flight: their pasts end in one column, so that distances within a row stay true."""
 
-    scorer: Scorer
-    jobs: list[int] = field(default_factory=list)
-    last: list[int] = field(default_factory=list)  # each row's newest token, not yet forwarded
-    lengths: list[int] = field(default_factory=list)  # tokens in each row's past
-    cache: Any = None
-
-    @property
-    def width(self) -> int:
-        return max(self.lengths, default=0)
+    def __init__(self, scorer: Scorer) -> None:
+        self.jobs: list[int] = []
+        self._scorer = scorer
+        self._last: list[int] = []  # each row's newest token, not yet forwarded
+        self._lengths: list[int] = []  # tokens in each row's past
+        self._layers: list[_Layer] = []
+        self._cache = DynamicCache()
 
     def admit(self, jobs: Sequence[int], pasts: Sequence[Past], last: Sequence[int]) -> None:
         """Add rows whose prompts, but for their last tokens, have been read."""
-        lengths = [past[0][0].shape[-2] for past in pasts]
-        width = max(self.width, *lengths)
-        cache = DynamicCache()
-        for layer in range(len(pasts[0])):
-            keys = [_pad(past[layer][0][None], width) for past in pasts]
-            values = [_pad(past[layer][1][None], width) for past in pasts]
-            if self.jobs:
-                keys.insert(0, _pad(self.cache.layers[layer].keys, width))
-                values.insert(0, _pad(self.cache.layers[layer].values, width))
-            cache.update(torch.cat(keys), torch.cat(values), layer)
-        self.cache = cache
+        rows = len(self.jobs)
         self.jobs += jobs
-        self.last += last
-        self.lengths += lengths
+        self._last += last
+        self._lengths += [past[0][0].shape[-2] for past in pasts]
+        if not self._layers:
+            self._layers = [_Layer(keys, values) for keys, values in pasts[0]]
+            self._cache.layers = list(self._layers)
+        self._fit()
+        for row, past in enumerate(pasts, rows):
+            for layer, (keys, values) in zip(self._layers, past, strict=True):
+                layer.put(row, keys, values)
 
     def step(self) -> list[int]:
         """Forward the newest token of every row; the next ones."""
-        self.lengths = [length + 1 for length in self.lengths]
-        lengths = torch.tensor(self.lengths)
-        seen = torch.arange(self.width)[None] >= self.width - lengths[:, None]
-        logits = self.scorer.decode(torch.tensor(self.last)[:, None], lengths[:, None] - 1, seen.long(), self.cache)
-        self.last = logits.argmax(dim=-1).tolist()
-        return list(self.last)
+        self._fit()
+        self._lengths = [length + 1 for length in self._lengths]
+        lengths, width = torch.tensor(self._lengths), max(self._lengths)
+        seen = torch.arange(width)[None] >= width - lengths[:, None]
+        logits = self._scorer.decode(torch.tensor(self._last)[:, None], lengths[:, None] - 1, seen.long(), self._cache)
+        for layer in self._layers:
+            layer.grow()
+        self._last = logits.argmax(dim=-1).tolist()
+        return list(self._last)
 
     def drop(self, rows: Sequence[int]) -> None:
-        """Let rows go, and with them the padding that only they needed."""
-        if not rows:
-            return
-        keep = [row for row in range(len(self.jobs)) if row not in set(rows)]
-        before = self.width
-        self.jobs, self.last, self.lengths = ([part[i] for i in keep] for part in (self.jobs, self.last, self.lengths))  # type: ignore[assignment]
-        for layer in self.cache.layers if keep else ():
-            index = torch.tensor(keep, device=layer.keys.device)
-            layer.keys = layer.keys[:, :, before - self.width :].index_select(0, index)
-            layer.values = layer.values[:, :, before - self.width :].index_select(0, index)
+        """Let rows go; the last ones take their places."""
+        for row in sorted(rows, reverse=True):
+            for layer in self._layers:
+                layer.move(len(self.jobs) - 1, row)
+            for part in (self.jobs, self._last, self._lengths):
+                part[row] = part[-1]
+                part.pop()
+
+    def _fit(self) -> None:
+        for layer in self._layers:
+            layer.fit(len(self.jobs), max(self._lengths, default=0))
 
 
-def _pad(states: torch.Tensor, width: int) -> torch.Tensor:
-    """[rows, heads, n, size] → [rows, heads, width, size], zeros on the left."""
-    return torch.nn.functional.pad(states, (0, 0, width - states.shape[-2], 0))
+class _Layer(DynamicLayer):
+    """One layer's pasts in a buffer of [rows, heads, columns, size]: a token more is written, nothing is copied."""
+
+    keys: torch.Tensor
+    values: torch.Tensor
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        """For pasts like these: [heads, tokens, size]."""
+        super().__init__()
+        self.end = self._rows = self._width = 0
+        self.keys, self.values = (states.new_zeros(0, len(states), 0, states.shape[-1]) for states in (keys, values))
+        self.is_initialized = True
+
+    def fit(self, rows: int, width: int) -> None:
+        """Show `rows` rows of `width` columns, with room for a token more; a move makes room for many."""
+        if rows > len(self.keys) or width > self.end or self.end == self.keys.shape[-2]:
+            self.keys, self.values = (self._moved(states, rows, width) for states in (self.keys, self.values))
+            self.end = width
+        self._rows, self._width = rows, width
+
+    def put(self, row: int, keys: torch.Tensor, values: torch.Tensor) -> None:
+        columns = slice(self.end - keys.shape[-2], self.end)
+        self.keys[row, :, columns], self.values[row, :, columns] = keys, values
+
+    def grow(self) -> None:
+        """Count the token that `update` has written."""
+        self.end, self._width = self.end + 1, self._width + 1
+
+    def move(self, source: int, target: int) -> None:
+        if source != target:
+            columns = slice(self.end - self._width, self.end)
+            for states in (self.keys, self.values):
+                states[target, :, columns] = states[source, :, columns]
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        columns = slice(self.end - self._width, self.end + 1)
+        self.keys[: self._rows, :, self.end] = key_states[:, :, 0]
+        self.values[: self._rows, :, self.end] = value_states[:, :, 0]
+        return self.keys[: self._rows, :, columns], self.values[: self._rows, :, columns]
+
+    def get_seq_length(self) -> int:
+        return self._width
+
+    def _moved(self, states: torch.Tensor, rows: int, width: int) -> torch.Tensor:
+        """The columns at hand at the beginning of a buffer with room. What nobody sees must be numbers: zeros."""
+        rows, keep = max(rows, len(states)), min(width, self.end)
+        moved = states.new_zeros(rows, states.shape[1], width + AHEAD, states.shape[-1])
+        moved[: len(states), :, width - keep : width] = states[:, :, self.end - keep : self.end]
+        return moved

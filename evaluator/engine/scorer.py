@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from evaluator.engine import masks
+from evaluator.engine.blocks import in_blocks
 from evaluator.engine.chain import Chain, unwrapped
 from evaluator.engine.memory import free_memory, is_out_of_memory
 from evaluator.engine.tree import Extend, Limits, Pack, Query, Rows, Step, Trie, lay_out, plan, plan_below
@@ -86,7 +87,8 @@ class Scorer:
         mask: Any = nullcontext()
         if batch.ends is not None:
             mask = masks.packed(depth[0], torch.from_numpy(batch.ends).to(self._device), chain.depth)
-        with mask, self._precision(), only_at(self._head, places) as narrowed:
+        block = min(128, max(8, self.limits.pack // 8))  # fewer queries leave out more, but keep a kernel less busy
+        with mask, in_blocks(self._device, block), self._precision(), only_at(self._head, places) as narrowed:
             logits = self.model(torch.from_numpy(batch.tokens).to(self._device), **arguments).logits
         self.work.forwards += 1
         self.work.tokens += batch.tokens.size

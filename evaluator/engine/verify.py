@@ -16,13 +16,13 @@ class Lottery:
 
     def __init__(self, count: int, seed: str) -> None:
         self._count, self._seed = count, seed
-        self._lowest: list[str] = []
+        self.lowest: list[str] = []  # lots drawn so far
 
     def draw(self, requests: Sequence[Instance]) -> list[int]:
         """The requests of those documents whose lots are among the `count` lowest of all seen so far."""
         lots = {_document(request): self._lot(_document(request)) for request in requests}
-        self._lowest = sorted({*self._lowest, *lots.values()})[: self._count]
-        return [i for i, request in enumerate(requests) if lots[_document(request)] in self._lowest]
+        self.lowest = sorted({*self.lowest, *lots.values()})[: self._count]
+        return [i for i, request in enumerate(requests) if lots[_document(request)] in self.lowest]
 
     def _lot(self, document: tuple[str, int]) -> str:
         return hashlib.sha256(f"{self._seed} {document}".encode()).hexdigest()

@@ -12,7 +12,7 @@ import torch
 
 from evaluator.engine.scorer import Scorer
 from evaluator.engine.selfcheck import choose
-from evaluator.engine.tree import Limits, Query, Trie
+from evaluator.engine.tree import Extend, Limits, Pack, Query, Trie, plan
 from tests.evaluator.engine.zoo import FAMILIES, VOCABULARY, build
 
 pytestmark = pytest.mark.torch
@@ -93,6 +93,45 @@ def test_a_mask_that_forgets_the_window_is_found_out(monkeypatch: pytest.MonkeyP
     choice = choose(build("mistral"), CPU)
     assert choice.shape == "rows"
     assert "packed differed from stock" in choice.why
+
+
+@pytest.mark.parametrize("family", ["llama", "mistral", "gemma2", "llama4_text"])
+def test_flex_attention_is_given_the_same_rule(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch.nn.attention.flex_attention import flex_attention
+    from transformers.integrations import flex_attention as integration
+
+    def uncompiled(*arguments: Any, training: bool = False, **more: Any) -> Any:
+        return flex_attention(*arguments, **more)
+
+    monkeypatch.setattr(integration, "compile_friendly_flex_attention", uncompiled)
+    model, queries = build(family), make_queries(questions=3)
+    expected = score_plainly(model, queries)
+    model.set_attn_implementation("flex_attention")
+    assert largest_difference(Scorer(model, Limits(64, 128)).score(queries), expected) < 2e-5
+
+
+@pytest.mark.parametrize("family", ["llama", "mistral", "deepseek_v3"])
+def test_attention_in_blocks_leaves_out_what_comes_later(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, queries = build(family), make_queries()
+    looked_at: list[tuple[int, int]] = []
+    attend = torch.nn.functional.scaled_dot_product_attention
+
+    def watch(query: torch.Tensor, key: torch.Tensor, *rest: Any, **more: Any) -> torch.Tensor:
+        looked_at.append((query.shape[2], key.shape[2]))
+        return attend(query, key, *rest, **more)
+
+    expected = score_plainly(model, queries)
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", watch)
+    found = Scorer(model, Limits(128, 256)).score(queries)
+    assert largest_difference(found, expected) < 2e-5
+    assert max(rows for rows, keys in looked_at if rows != keys) == 16  # an eighth of a pack
+    assert sum(rows * keys for rows, keys in looked_at) < 0.8 * packed_keys(queries, model.config.num_hidden_layers)
+
+
+def packed_keys(queries: Sequence[Query], layers: int) -> int:
+    """Products of queries and keys if every forward attended to all of its row and its past."""
+    steps = plan(Trie([query.tokens for query in queries]), Limits(128, 256))
+    return layers * sum(step.tokens * (step.start + step.tokens) for step in steps if isinstance(step, Extend | Pack))
 
 
 def test_the_head_sees_scored_positions_alone() -> None:
