@@ -20,7 +20,9 @@ from src.core.store import LocalStore
 from tests.bench import report
 from tests.core import history, scale
 from tests.core.day import live
+from tests.core.garbage import broken, files_of, use
 from tests.core.test_queue_crash import ACTS, kill_in_a_folder, kill_on_the_hub
+from tests.core.test_queue_moving import live as live_somehow
 from tests.core.workers import LEASE, Place, accepted, all_finished, fight, put_in, work, work_naively
 from tests.hub import Faults, Hub, in_process, serving
 
@@ -122,6 +124,23 @@ def unknown(folder: Path, quick: bool) -> None:
     )
 
 
+def malformed(folder: Path, quick: bool) -> None:
+    """Queues in which every other file is broken."""
+    rng, wrong, seed, errors = random.Random(1), 0, 0, list[str]()
+    while wrong < (500 if quick else 10_000):
+        clock, seed = live_somehow(folder / f"{seed}", seed, acts=60), seed + 1
+        clock.tick(100 * 3600)
+        files = files_of(folder / f"{seed - 1}")
+        for number in range(12):
+            place = folder / f"{seed - 1}-{number}"
+            wrong += broken(files, place, rng)
+            try:
+                use(place, clock)
+            except Exception as error:
+                errors.append(f"{type(error).__name__}: {error}")
+    report(f"{wrong:,} malformed files in a queue: crashes", len(errors), "crashes", "0", not errors)
+
+
 def day(folder: Path, quick: bool) -> None:
     """More to write than the quota allows, for a day."""
     hours, quota, boxes, gpus = (1.5, 64, 4, 12) if quick else (24.0, 128, 8, 12)
@@ -165,8 +184,8 @@ def calls(folder: Path, quick: bool) -> None:
 
 
 PARTS = {
-    "naive": naive, "kills": kills, "kills-hub": kills_hub, "crashes": crashes, "unknown": unknown, "day": day,
-    "calls": calls,
+    "naive": naive, "kills": kills, "kills-hub": kills_hub, "crashes": crashes, "unknown": unknown,
+    "malformed": malformed, "day": day, "calls": calls,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from src.core.queue.events import Event, Story, tell
+from src.core.errors import BadInput
+from src.core.queue.events import Event, Story, request_key, tell
 from src.core.records import Request
 
 PATH = re.compile(r"requests/archive/[0-9]+-[0-9a-f]+\.jsonl")
@@ -40,10 +41,19 @@ def pack(requests: Iterable[Kept]) -> bytes:
     )
 
 
-def read(data: bytes) -> Iterator[Kept]:
-    """What a file of `pack` holds."""
-    for line in data.splitlines():
-        said = json.loads(line)
-        events = tuple(event for event in map(Event.parse, said["events"]) if event)
-        request = Request.read(said["request"])
-        yield Kept(said["key"], request, tell(events), events, tuple(said["results"]))
+def read(data: bytes) -> Iterator[Kept | str]:
+    """What a file of `pack` holds; of a line that nobody can read, why."""
+    for number, line in enumerate(data.splitlines(), start=1):
+        try:
+            yield _read(line)
+        except (BadInput, ValueError, KeyError, TypeError, RecursionError) as error:
+            yield f"line {number}: {error}"
+
+
+def _read(line: bytes) -> Kept:
+    said = json.loads(line)
+    events = tuple(event for event in map(Event.parse, said["events"]) if event)
+    request = Request.read(said["request"])
+    if request_key(request) != said["key"]:
+        raise ValueError("its key is another request's")
+    return Kept(said["key"], request, tell(events), events, tuple(map(str, said["results"])))

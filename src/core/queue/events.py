@@ -45,6 +45,8 @@ class Event(NamedTuple):
         if not found:
             return None
         kind, slot, at, until, nonce, word = found.groups()
+        if max(int(at), int(until)) > LATEST:
+            return None
         return cls(kind, int(slot), int(at), int(until), nonce, "" if word == "-" else word)
 
 
@@ -207,6 +209,8 @@ def moment(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
+LATEST = 253_402_300_799_999
+"""The last moment that a date can tell: the end of the year 9999."""
 NAME = re.compile(
     rf"({'|'.join(KINDS)})\.(\d{{1,6}})\.(\d{{1,15}})\.(\d{{1,15}})\.([0-9a-f]{{8,32}})\.([a-z_-]{{1,32}})\.json"
 )

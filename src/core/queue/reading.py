@@ -82,7 +82,8 @@ class Reader:
     def results(self, key: str) -> tuple[str, ...]:
         """The result files of a finished request."""
         done = self.story(key, None).done
-        return tuple(map(str, self._body(key, done).get("results", ()))) if done else ()
+        told = self._body(key, done).get("results") if done else None
+        return tuple(map(str, told)) if isinstance(told, list | tuple) else ()
 
     def settled_files(self, before: int) -> dict[str, tuple[list[str], archive.Kept]]:
         """Requests that ended before a time, by key: their loose files, in order, and what the archive keeps."""
@@ -120,10 +121,10 @@ class Reader:
             said = self._body(key, story.spoken)
             return replace(
                 standing,
-                box=said.get("box"),
+                box=str(said["box"]) if said.get("box") else None,
                 since=moment(story.holder.at),
                 until=moment(story.until),
-                progress=said.get("progress") or {},
+                progress=progress if isinstance(progress := said.get("progress"), dict) else {},
             )
         if status is Status.PENDING and ms < story.again_at():
             return replace(standing, again_at=moment(story.again_at()))
@@ -229,7 +230,7 @@ class Reader:
         if path not in self._bodies and event.slot:
             try:
                 said = json.loads(self._store.read(path, self._seen.get(key)))
-            except ValueError:
+            except (ValueError, RecursionError):
                 said = {}
             self._bodies[path] = said if isinstance(said, dict) else {}
         return self._bodies.get(path, {})
@@ -267,6 +268,9 @@ class Reader:
     def _read_archives(self, paths: Sequence[str], rev: Rev) -> None:
         for path in paths:
             for kept in archive.read(self._store.read(path, rev)):
+                if isinstance(kept, str):
+                    self._problems[path] = f"{path}: {kept}"
+                    continue
                 self._requests[kept.key], self._before[kept.key] = kept.request, kept.story
                 self._stories.pop(kept.key, None)
                 self._names.pop(kept.key, None)
