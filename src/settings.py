@@ -32,7 +32,7 @@ class Settings:
     per_user: int = 5  # submissions in a week
     per_organisation: int = 20
     per_minute: int = 600  # requests of the API by one address; a whole board counts as five
-    operators: frozenset[str] = frozenset()  # people without those limits, who may retry anybody's request
+    operators: frozenset[str] = frozenset()  # people without those limits, who may retry or cancel anybody's request
 
 
 class Option(NamedTuple):
@@ -95,7 +95,7 @@ OPTIONS = (
     ),
     Option("per_user", count, "N", "models one person may submit in a week (default: 5)"),
     Option("per_organisation", count, "N", "models that may be submitted of one organisation in a week (default: 20)"),
-    Option("operators", names, "NAMES", "people without these limits, who may retry any request: NAME,NAME"),
+    Option("operators", names, "NAMES", "people without these limits, who may retry or cancel any request: NAME,NAME"),
     Option("per_minute", count, "N", "API requests one address may make in a minute (default: 600)"),
     Option("embed", str, "ORIGINS", "who may show this board in a frame (default: the Hub and its Spaces)"),
 )

@@ -100,8 +100,14 @@ def routes(board: Board, settings: Settings) -> list[BaseRoute]:
 
         return people.acting(settings, done)
 
+    operators = Rules.of(settings).unlimited
+
+    def cancel(seen: QueueWatch, one: Standing, me: str) -> str:
+        seen.queue.cancel(one.key, me, is_operator=me in operators)
+        return f"{one.request.model} was taken out of the queue."
+
     def retry(seen: QueueWatch, one: Standing, me: str) -> str:
-        if me != one.request.sender and me not in Rules.of(settings).unlimited:
+        if me != one.request.sender and me not in operators:
             raise Denied(f"Only {one.request.sender or 'whoever submitted it'}, or an operator, can retry this.")
         seen.queue.retry(one.key, me)
         return f"{one.request.model} waits again."
@@ -110,7 +116,7 @@ def routes(board: Board, settings: Settings) -> list[BaseRoute]:
         Route("/queue/lanes", again, methods=["GET"]),
         Route("/queue/log", log, methods=["GET"]),
         Route("/queue/vote", doing(_vote), methods=["POST"]),
-        Route("/queue/cancel", doing(_cancel), methods=["POST"]),
+        Route("/queue/cancel", doing(cancel), methods=["POST"]),
         Route("/queue/retry", doing(retry), methods=["POST"]),
     ]
 
@@ -120,11 +126,6 @@ def _vote(seen: QueueWatch, one: Standing, me: str) -> str:
     if seen.queue.vote(request.model, request.revision, me):
         return f"You voted for {request.model}. It is stored."
     return f"You voted for {request.model} before: one vote for each person and revision."
-
-
-def _cancel(seen: QueueWatch, one: Standing, me: str) -> str:
-    seen.queue.cancel(one.key, me)
-    return f"{one.request.model} was taken out of the queue."
 
 
 def _tools(params: Mapping[str, str], me: str | None) -> Markup:

@@ -178,7 +178,7 @@ def _tools(one: Standing, reader: Reader) -> Markup | None:
             tools.append(_button("vote", "Voted" if voted else "Vote", one, pressed=voted))
         if one.votes:
             tools.append(h("span", {"class": "lb-votes"}, votes))
-        if reader.may_act and mine:
+        if reader.may_act and (mine or reader.is_operator):
             tools.append(_button("cancel", "Cancel", one))
     if one.status is Status.FAILED and reader.may_act and (mine or reader.is_operator):
         tools.append(_button("retry", "Retry", one))

@@ -84,6 +84,18 @@ def test_a_waiting_request_is_cancelled_by_who_sent_it_and_by_nobody_else(queue:
     assert status(queue, key) is Status.CANCELLED
 
 
+def test_an_operator_ends_what_no_box_ever_takes(queue: Queue, clock: Clock) -> None:
+    """Its submitter may be gone, or, on an old board, unknown."""
+    put_old(queue, "ghost", "PENDING")
+    key = queue.submit(ask("org/huge", params=400.0)).key
+    clock.tick(90 * 24 * HOUR)
+    assert queue.claim("box", lambda request: request.model == "org/small") is None
+    for one in queue.snapshot().waiting:
+        assert queue.cancel(one.key, by="operator", is_operator=True).status is Status.CANCELLED
+    assert status(queue, key) is Status.CANCELLED
+    assert not queue.snapshot().waiting
+
+
 def test_a_running_request_cannot_be_cancelled(queue: Queue) -> None:
     key = queue.submit(ask()).key
     claimed(queue)
