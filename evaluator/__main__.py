@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluator import preflight, sandbox, subset, terminal
+from evaluator.engine import MODEL_NAME
 from evaluator.evaluation import Settings, evaluate, ready
 from evaluator.worker import Worker
 from src.core import suites
@@ -48,7 +49,11 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--box", help="what the queue page calls this machine; its host name where not given")
     run.add_argument("--most", type=int, metavar="N", help="stop after so many requests")
     run.add_argument("--drain", action="store_true", help="stop when nothing that fits is waiting")
-    run.add_argument("--ray", nargs="?", const="auto", metavar="ADDRESS", help="hand the requests to a Ray cluster")
+    run.add_argument(
+        "--ray", nargs="?", const="here", metavar="ADDRESS",
+        help="hand the requests to Ray: the cluster at ADDRESS, else that of this machine, else all its own GPUs",
+    )  # fmt: skip
+    run.add_argument("--split", type=int, default=1, metavar="N", help="with --ray: run each suite in N parts at once")
     run.set_defaults(run=_run)
 
     once = commands.add_parser("once", help="evaluate one model without a queue")
@@ -100,7 +105,10 @@ def _how(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", default="", metavar="A,B", help="only these benchmarks or tasks")
     parser.add_argument("--workspace", type=Path, default=WORKSPACE, help="where models, items and runs are kept")
     parser.add_argument("--backend", default="prefix-tree", help="an lm-eval model: prefix-tree, hf, vllm, dummy")
-    parser.add_argument("--backend-args", default="{}", metavar="JSON", help='e.g. {"verify": 16}')
+    parser.add_argument("--backend-args", default="{}", metavar="JSON", help='e.g. {"pack_tokens": 4096}')
+    parser.add_argument(
+        "--verify", type=int, metavar="N", help="let stock hf answer N random documents again and record the difference"
+    )
     parser.add_argument("--device", help="e.g. cuda:0 or cpu; chosen by torch where not given")
     parser.add_argument("--batch-size", type=int, default=8, help="of what the engine does not pack itself")
     parser.add_argument("--hours", type=float, default=24.0, help="the longest one evaluation may take")
@@ -116,6 +124,10 @@ def settings_of(args: argparse.Namespace) -> Settings:
         backend_args = dict(json.loads(args.backend_args))
     except (ValueError, TypeError) as error:
         raise BadInput('--backend-args is a JSON table, for example {"verify": 16}.') from error
+    if args.verify and args.backend != MODEL_NAME:
+        raise BadInput(f"--verify compares the engine {MODEL_NAME} with stock hf; {args.backend} is not that engine.")
+    if args.verify:
+        backend_args["verify"] = args.verify
     memory = int(args.memory_gb * 1e9) if args.memory_gb else None
     return Settings(
         workspace=args.workspace.expanduser().absolute(),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from evaluator.job import Unit, checkpoint_path
+
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of a function in memory
 
 
 def is_done(run: Path, unit: Unit) -> bool:
@@ -28,10 +31,10 @@ def write_lines(path: Path, values: Iterable[Any]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """numpy's and torch's numbers as Python's; sets as lists; whatever else in words."""
+    """numpy's and torch's numbers as Python's; sets as lists; whatever else in words, the same in every process."""
     if isinstance(value, set):
         return sorted(value, key=str)
-    return value.item() if hasattr(value, "item") else str(value)
+    return value.item() if hasattr(value, "item") else ADDRESS.sub("", str(value))
 
 
 def _replace(path: Path, parts: Iterable[str]) -> None:

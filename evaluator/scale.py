@@ -1,4 +1,4 @@
-"""`python -m evaluator run --ray [ADDRESS]`: the queue's claims become Ray tasks that hold the GPUs they need.
+"""`python -m evaluator run --ray [ADDRESS] [--split N]`: the queue's claims become Ray tasks with the GPUs they need.
 
 A claim stays with this process, which renews its lease; the work goes wherever Ray finds the GPUs. A large suite may be
 split: every part runs its tasks with a run folder of its own, and what the parts checkpointed is put into one folder,
@@ -8,55 +8,79 @@ from which the harness makes the one result it would have made alone.
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evaluator import evaluation, plan, preflight, sandbox
-from evaluator.evaluation import Outcome, Settings
+from evaluator.evaluation import Notice, Outcome, Settings
 from evaluator.job import CHECKPOINTS, MODEL, Failure, plan_job
 from evaluator.preflight import Box
-from evaluator.shares import Capacity, Share, ShareLost, capacity, gpus_for, run, split
+from evaluator.shares import (
+    CannotJoin,
+    Capacity,
+    Share,
+    ShareLost,
+    Stopped,
+    capacity,
+    gpus_for,
+    join_configs,
+    run,
+    split,
+)  # fmt: skip
 from evaluator.worker import Worker
-from src.core.errors import BadInput
+from src.core.errors import BadInput, BoardError
 from src.core.records import Request
 from src.core.store import Store, open_store
 from src.core.suites import Suite
 
 log = logging.getLogger(__name__)
+HERE = "here"  # what `--ray` alone means: the cluster this machine belongs to, else this machine
 GPU_BYTES = 80 * 10**9  # of one GPU, where this process sees none itself
 Files = dict[str, bytes]  # path in a run folder → content
 
 
 def run_on_ray(args: argparse.Namespace, settings: Settings, suites: Sequence[Suite]) -> int:
     """Claim as many requests at once as the cluster has GPUs (else CPUs) and evaluate each as Ray tasks."""
-    address = args.ray or None
-    cluster = capacity(None if address == "local" else address)
+    address = None if args.ray == HERE else args.ray
+    cluster = capacity(address)
     box = _box(args.box, cluster)
-    far = Far(args.store, settings, address, parts=getattr(args, "split", None) or 1, with_gpus=cluster.gpus > 0)
+    far = Far(args.store, settings, address, parts=args.split, with_gpus=cluster.gpus > 0)
     slots = max(1, int(cluster.gpus or cluster.nodes))
     workers = [Worker(open_store(args.store), suites, box, settings, evaluate=far) for _ in range(slots)]
     ended: list[int] = []
+    problems: list[BoardError] = []
 
     def work(worker: Worker) -> None:
-        ended.append(worker.run(args.most, wait=None if args.drain else 60.0))
+        try:
+            ended.append(worker.run(args.most, wait=None if args.drain else 60.0))
+        except BoardError as error:
+            problems.append(error)
 
-    threads = [threading.Thread(target=work, args=(worker,)) for worker in workers]
+    threads = [threading.Thread(target=work, args=(worker,), daemon=True) for worker in workers]
     for thread in threads:
         thread.start()
     try:
-        for thread in threads:
-            thread.join()
+        _await(threads)
     except KeyboardInterrupt:
+        print("stopping: the requests go back into the queue", flush=True)
         for worker in workers:
             worker.stop.set()
-        for thread in threads:
-            thread.join()
+        _await(threads)
     print(f"{sum(ended)} request(s) ended", flush=True)
+    if problems:
+        raise problems[0]
     return 0
+
+
+def _await(threads: Sequence[threading.Thread]) -> None:
+    while any(thread.is_alive() for thread in threads):
+        for thread in threads:
+            thread.join(timeout=0.5)
 
 
 @dataclass(frozen=True)
@@ -69,25 +93,41 @@ class Far:
     parts: int = 1
     with_gpus: bool = False
 
-    def __call__(self, request: Request, suite: Suite, here: Store, settings: Settings, **more: Any) -> Outcome:
+    def __call__(
+        self,
+        request: Request,
+        suite: Suite,
+        here: Store,
+        settings: Settings,
+        *,
+        proof: Mapping[str, Any] | None = None,
+        notice: Notice = lambda *_: None,
+        stop: threading.Event | None = None,
+    ) -> Outcome:
         """Evaluate and publish on the cluster; a part whose worker is killed is run again."""
         gpus = self._gpus(request)
         if gpus > 1:
             settings = replace(settings, backend_args={"parallelize": True} | settings.backend_args)
         try:
-            files: Files = {}
+            found: dict[Share, Files] = {}
             if self.parts > 1:
                 shares = split_job(request, suite, settings, self.parts, gpus)
-                for _, (found, failure) in run(shares, _Part(request, suite, settings), self.address):
+                for share, (files, failure) in run(shares, Part(request, suite, settings), self.address, stop=stop):
                     if failure is not None:
                         return Outcome(failure=failure)
-                    files |= found
-            whole = Share(request.model, tuple(_tasks(suite, settings)), 0 if files else gpus)
-            finish = _Finish(self.store, request, suite, settings, files, dict(more.get("proof") or {}))
-            ((_, outcome),) = run([whole], finish, self.address)
+                    found[share] = files
+                    notice("checkpoint", {"tasks": list(share.tasks)})
+                found = {share: found[share] for share in shares}
+            whole = Share(request.model, tuple(_tasks(suite, settings)), 0 if found else gpus)
+            finish = Finish(self.store, request, suite, settings, together(list(found.values())), dict(proof or {}))
+            ((_, outcome),) = run([whole], finish, self.address, stop=stop)
             return outcome  # type: ignore[no-any-return]
+        except Stopped as error:
+            return Outcome(failure=Failure("stopped", str(error)))
         except ShareLost as error:
             return Outcome(failure=Failure("box", str(error)))
+        except CannotJoin as error:
+            return Outcome(failure=Failure("harness", str(error)))
 
     def _gpus(self, request: Request) -> int:
         if not self.with_gpus:
@@ -102,7 +142,7 @@ def split_job(request: Request, suite: Suite, settings: Settings, parts: int, gp
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """Runs a share's tasks to their checkpoints, on whatever machine Ray calls it."""
 
     request: Request
@@ -121,7 +161,7 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class _Finish:
+class Finish:
     """Evaluates and publishes a request whose tasks are checkpointed in `files` (or none are: then it runs them)."""
 
     store: str
@@ -167,6 +207,19 @@ def checkpoints(folder: Path) -> Files:
     """What a run has checkpointed: its tasks' metrics and samples, and what the model said of itself."""
     paths = [folder / MODEL, *(folder / CHECKPOINTS).iterdir()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths if path.is_file()}
+
+
+def together(parts: Sequence[Files]) -> Files:
+    """What several parts have checkpointed, as one folder's files. Raises CannotJoin where they ran differently."""
+    if not parts:
+        return {}
+    files = {name: content for part in parts for name, content in part.items()}
+    told = [json.loads(part[MODEL]) for part in parts]
+    about = told[0] | {
+        "config": join_configs([each["config"] for each in told]),
+        "load_seconds": max(each["load_seconds"] for each in told),
+    }
+    return files | {MODEL: json.dumps(about).encode()}
 
 
 def _tasks(suite: Suite, settings: Settings) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ share whose worker is killed is run again; what it had stored is read, not compu
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from evaluator.engine.units import group
 from src.core.errors import BoardError
 
 TIMES_REDONE = 3  # a share that kills its worker this often is given up
+POLL = 1.0  # seconds between looks at whether to stop
 BY_TASK = (  # the parts of an lm-eval result that have an entry for each task
     "results", "configs", "versions", "n-shot", "n-samples", "higher_is_better", "samples", "task_hashes",
     "group_subtasks",
@@ -33,6 +35,10 @@ class ShareLost(BoardError):
 
 class CannotJoin(BoardError):
     """Shares that do not make up one result."""
+
+
+class Stopped(BoardError):
+    """Whoever waited for shares asked to stop; those under way are ended."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +88,14 @@ def run(
     evaluate: Callable[[Share], Any],
     address: str | None = None,
     times_redone: int = TIMES_REDONE,
+    stop: threading.Event | None = None,
 ) -> Iterator[tuple[Share, Any]]:
     """Run every share as a Ray task; yields (share, what `evaluate` returned) as they end.
 
-    `address` is a cluster's ("auto": the one this machine belongs to); None starts Ray on this machine alone. A worker
+    `address` is a cluster's; None is the cluster this machine belongs to, else Ray on this machine alone. A worker
     that dies (killed, out of memory, its node gone) has its share run again up to `times_redone` times; an exception
-    that `evaluate` raises is final. Raises ShareLost with the cause, after the other shares have ended.
+    that `evaluate` raises is final. Raises ShareLost with the cause, after the other shares have ended; Stopped soon
+    after `stop` is set.
     """
     ray = _connect(address)
 
@@ -106,10 +114,16 @@ def run(
         under_way[task.remote(share)] = share
     lost: list[tuple[Share, Exception]] = []
     while under_way:
-        (done,), _ = ray.wait(list(under_way), num_returns=1)
-        share = under_way.pop(done)
+        ended, _ = ray.wait(list(under_way), num_returns=1, timeout=POLL)
+        if stop is not None and stop.is_set():
+            for task in under_way:
+                ray.cancel(task, force=True)
+            raise Stopped("The evaluation was stopped by the evaluator's owner.")
+        if not ended:
+            continue
+        share = under_way.pop(ended[0])
         try:
-            yield share, ray.get(done)
+            yield share, ray.get(ended[0])
         except ray.exceptions.RayError as error:
             lost.append((share, error))
     if lost:
@@ -138,7 +152,7 @@ def join(tasks: Sequence[str], results: Sequence[Mapping[str, Any]]) -> dict[str
             merged = {task: value for part in parts for task, value in part.items()}
             whole[key] = {task: merged[task] for task in tasks if task in merged}
         elif key == "config":
-            whole[key] = _join_config(parts)
+            whole[key] = join_configs(parts)
         elif key in OF_THE_RUN:
             whole[key] = min(parts)
         elif any(part != parts[0] for part in parts):
@@ -160,25 +174,53 @@ def gpus_for(bytes_needed: int, bytes_of_one: int) -> int:
     return max(1, math.ceil(bytes_needed / (0.9 * bytes_of_one)))
 
 
-def _join_config(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One run's configuration: equal in all shares, but for how many documents each verified."""
+def join_configs(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One run's configuration: equal in all shares, but for what an engine finds out as it works and where it works.
+
+    Raises CannotJoin where anything differs that changes answers: model, arguments, seeds, types, versions.
+    """
     whole = dict(configs[0])
     engines = [dict(config.get("engine") or {}) for config in configs]
-    checks = [engine.pop("verification", None) for engine in engines]
-    for config, engine in zip(configs, engines, strict=True):
-        rest = {key: value for key, value in config.items() if key != "engine"}
-        if rest != {key: value for key, value in whole.items() if key != "engine"}:
+    for config in configs:
+        if without_place(config) != without_place(whole):
             raise CannotJoin("The shares were run with different model arguments or seeds: run them again alike.")
-        for key in set(engine) | set(engines[0]):
-            values = [one.get(key) for one in engines if one.get(key) is not None]
-            if any(value != values[0] for value in values):
-                raise CannotJoin(
-                    f"The shares were run by different engines: {key} is {values[0]!r} in one and not in another."
-                )
-            engines[0][key] = values[0] if values else None
-    if any(engines):
-        whole["engine"] = {**engines[0], "verification": _join_checks([check for check in checks if check])}
-    return whole
+    joined: dict[str, Any] = {}
+    for key in dict.fromkeys(key for engine in engines for key in engine):
+        values = [engine[key] for engine in engines if engine.get(key) is not None]
+        if key == "verification":
+            joined[key] = _join_checks(values)
+        elif key in FOUND_OUT:
+            joined[key] = FOUND_OUT[key](values) if values else None
+        elif any(value != values[0] for value in values):
+            raise CannotJoin(
+                f"The shares were run by different engines: {key} is {values[0]!r} in one and not in another."
+            )
+        else:
+            joined[key] = values[0] if values else None
+    return whole | ({"engine": joined} if joined else {})
+
+
+def without_place(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without what depends on the machine or on the tasks at hand."""
+    return {key: value for key, value in config.items() if key not in ("engine", "sandbox", "device")}
+
+
+def _each(values: Sequence[str]) -> str:
+    """Every different one: a share may have met what another has not."""
+    return "; ".join(sorted(set(values)))
+
+
+FOUND_OUT: dict[str, Callable[[Sequence[Any]], Any]] = {
+    "scoring": _each,
+    "scoring_reason": _each,
+    "scoring_difference": max,
+    "attention": _each,
+    "generation": _each,
+    "generation_reason": _each,
+    "device": _each,
+    "pack_tokens": min,
+}
+"""Facts of an engine's report that may differ between workers, and how several become one."""
 
 
 def _join_checks(checks: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

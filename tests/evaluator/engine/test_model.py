@@ -82,6 +82,19 @@ def test_verify_scores_documents_again_and_tells_the_largest_difference(prefix_t
     assert told["greedy_changed"] == 0
 
 
+def test_a_process_that_goes_on_tells_what_the_one_before_found_out(prefix_tree: Make, tmp_path: Path) -> None:
+    """A resumed run may have nothing left to score: its result must read as an uninterrupted one's."""
+    given = {"responses": tmp_path / "responses.sqlite", "model_sha": "abc", "verify": 3}
+    whole = prefix_tree(**given)
+    whole.loglikelihood(ask("loglikelihood", PAIRS))
+    assert prefix_tree(**given).get_model_info()["engine"] == whole.get_model_info()["engine"]
+
+    again = prefix_tree(**given)
+    again.loglikelihood(ask("loglikelihood", PAIRS))
+    assert again.get_model_info()["engine"] == whole.get_model_info()["engine"]
+    assert again.report.verification.documents == 3
+
+
 def test_verify_finds_an_engine_that_lies(prefix_tree: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     from evaluator.engine.scorer import Scorer
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from evaluator.shares import CannotJoin, Share, ShareLost, gpus_for, join, run, split
+from evaluator.shares import CannotJoin, Share, ShareLost, gpus_for, join, join_configs, run, split
 from tests.evaluator.made_items import V2, make
 from tests.evaluator.tiny import make_llama
 
@@ -40,7 +40,7 @@ def test_no_share_is_empty() -> None:
 
 
 def make_result(task: str, **config: Any) -> dict[str, Any]:
-    engine = {"scoring": "packed", "generation": None, "verification": make_check(1e-6)}
+    engine = {"scoring": "packed", "generation": None, "dtype": "bfloat16", "verification": make_check(1e-6)}
     return {
         "results": {task: {"acc": 0.5}},
         "configs": {task: {}},
@@ -61,13 +61,23 @@ def test_joined_shares_read_as_one_run() -> None:
     assert whole["config"]["engine"]["verification"] == {**make_check(1e-6), "documents": 4, "requests": 16}
 
 
+def test_what_each_share_found_out_is_told_of_the_whole() -> None:
+    chose = {"scoring": "packed", "scoring_difference": 1e-6, "generation": None, "pack_tokens": 1024}
+    wrote = {"scoring": None, "scoring_difference": None, "generation": "rolling", "pack_tokens": None}
+    more = {"scoring": "packed", "scoring_difference": 2e-6, "generation": None, "pack_tokens": 512}
+    whole = join_configs([{"engine": engine, "sandbox": "none"} for engine in (wrote, chose, more)])
+    assert whole["engine"] == {
+        "scoring": "packed", "scoring_difference": 2e-6, "generation": "rolling", "pack_tokens": 512,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "results",
     [
         [make_result("a")],
         [make_result("a"), make_result("b"), make_result("b")],
         [make_result("a"), make_result("b", model="other")],
-        [make_result("a"), make_result("b", engine={"scoring": "rows"})],
+        [make_result("a"), make_result("b", engine={"dtype": "float16"})],
     ],
     ids=["one is missing", "one came twice", "other arguments", "another engine"],
 )
