@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from src.board.engine_facts import engine_facts
 from src.board.model import Run
 from src.core.errors import BadInput, NotFound
 from src.core.frame import newest_first
@@ -107,7 +108,7 @@ def _settings(result: Result) -> list[Setting]:
     config = result.settings.get("config")
     said: Mapping[str, Any] = {**result.settings, **(config if isinstance(config, Mapping) else {})}
     rows = [Setting(title, text) for title, show in SETTINGS if (text := show(result, said)) not in (None, "", "None")]
-    return rows
+    return [*rows, *(Setting(title, text) for title, text in engine_facts(said))]
 
 
 def _said(name: str, unit: str = "") -> Callable[[Result, Mapping[str, Any]], str | None]:
