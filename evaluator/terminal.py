@@ -11,7 +11,7 @@ from typing import Any
 Line = Callable[[Mapping[str, Any]], str]
 
 SENTENCES: dict[str, Line] = {
-    "idle": lambda said: f"nothing to do; looking again in {said['seconds']:.0f} s",
+    "idle": lambda said: f"nothing to do{_why(said['waiting'])}" + _again(said["seconds"]),
     "claimed": lambda said: f"{said['model']} ({said['precision']}): claimed, run {said['slot']}",
     "download": lambda said: f"{said.get('model', 'the model')}: bringing the weights",
     "loading": lambda said: f"{said.get('model', 'the model')}: loading",
@@ -22,6 +22,14 @@ SENTENCES: dict[str, Line] = {
     "lost": lambda said: f"{said['model']}: {said['problem']}",
     "store": lambda said: f"the store does not answer: {said['problem']}",
 }
+
+
+def _why(waiting: Mapping[str, int]) -> str:
+    return "; waiting: " + ", ".join(f"{many} {reason}" for reason, many in waiting.items()) if waiting else ""
+
+
+def _again(seconds: float | None) -> str:
+    return f"; looking again in {seconds:.0f} s" if seconds else ""
 
 
 class Lines:

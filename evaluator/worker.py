@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from evaluator.job import NOBODYS_FAULT, Failure
 from evaluator.preflight import Box
 from evaluator.publish import redact
 from src.core.errors import BoardError, StoreError
-from src.core.queue import Claim, LeaseLost, Queue
+from src.core.queue import FAILURES, Claim, LeaseLost, Queue, Standing
 from src.core.records import Request
 from src.core.store import Store
 from src.core.suites import Suite
@@ -60,9 +61,9 @@ class Worker:
         while not self.stop.is_set() and (most is None or ended < most):
             claim = claim or self._claim()
             if claim is None:
+                self._notice("idle", {"seconds": wait, "waiting": self._why_not()})
                 if wait is None:
                     break
-                self._notice("idle", {"seconds": wait})
                 self.stop.wait(wait)
                 continue
             last = most is not None and ended + 1 >= most
@@ -75,9 +76,25 @@ class Worker:
     def _claim(self) -> Claim | None:
         try:
             return self._queue.claim(self._box.name, self.accepts)
-        except StoreError as error:
+        except BoardError as error:
             self._notice("store", {"problem": str(error)})
             return None
+
+    def _why_not(self) -> dict[str, int]:
+        """Why this box takes none of those that wait: reason → how many."""
+        try:
+            state = self._queue.snapshot()
+        except BoardError:
+            return {}  # told when it was asked for a claim
+        return Counter(self._reason(standing) for standing in state.waiting)
+
+    def _reason(self, standing: Standing) -> str:
+        request = standing.request
+        if (request.suite, request.suite_version) not in self._suites:
+            return f"{request.suite} version {request.suite_version}, which this box does not run"
+        if not self._box.fits(request):
+            return f"too large for {self._box.memory_gb:.0f} GB"
+        return "paused after a failure" if standing.again_at else "just taken by others"
 
     def _work(self, claim: Claim, then: Callable[[Request], bool] | None) -> Claim | None:
         """Evaluate a claimed request and end the claim; returns the next claim, where one was taken along."""
@@ -107,10 +124,11 @@ class Worker:
                 self._queue.give_back(claim)
                 return None
             told = "\n".join(part for part in (outcome.log, failure.traceback or "") if part)
-            return self._queue.fail(claim, failure.code, _clean(failure.message), _clean(told), then)
+            code = failure.code if failure.code in FAILURES else "unknown"  # a child may say what it likes
+            return self._queue.fail(claim, code, _clean(failure.message), _clean(told), then)
         except LeaseLost as error:
             self._notice("lost", {"model": claim.request.model, "problem": str(error)})
-        except StoreError as error:  # the lease runs out by itself; the run folder stays and is resumed
+        except BoardError as error:  # the lease runs out by itself; the run folder stays and is resumed
             self._notice("store", {"problem": str(error)})
         return None
 

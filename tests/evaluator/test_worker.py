@@ -19,6 +19,7 @@ from evaluator.evaluation import Outcome, Settings
 from evaluator.job import NOBODYS_FAULT, Failure
 from evaluator.preflight import Box
 from evaluator.sandbox import REPOSITORY
+from evaluator.terminal import Lines
 from evaluator.worker import Worker
 from src.core.errors import BadInput, Unknown
 from src.core.lifecycle import Status
@@ -55,9 +56,9 @@ def a_request(model: str = "org/model", params: float = 1.0, **more: Any) -> Req
     return Request(model=model, params=params, sender="alice", **fields)
 
 
-def worker(queue: Queue, workspace: Path, evaluate: Callable[..., Outcome]) -> Worker:
+def worker(queue: Queue, workspace: Path, evaluate: Callable[..., Outcome], **more: Any) -> Worker:
     settings = Settings(workspace, backend="dummy", offline=True, wanted=("musr",))
-    return Worker(queue.store, [load()], BOX, settings, evaluate=evaluate, queue=queue)
+    return Worker(queue.store, [load()], BOX, settings, evaluate=evaluate, queue=queue, **more)
 
 
 def test_a_request_is_claimed_evaluated_and_finished(queue: Queue, workspace: Path) -> None:
@@ -84,9 +85,27 @@ def test_only_what_fits_the_box_and_its_suites_is_claimed(queue: Queue, workspac
         ran.append(request.model)
         return Outcome("results/x.json")
 
-    assert worker(queue, workspace, evaluate).run(wait=None) == 1
+    said: list[str] = []
+    assert worker(queue, workspace, evaluate, notice=Lines(said.append)).run(wait=None) == 1
     assert ran == ["org/packed"]
+    why = "1 open-llm-v1 version 1, which this box does not run, 1 too large for 24 GB"
+    assert said[-1].endswith(f"nothing to do; waiting: {why}")
     assert {one.request.model for one in queue.snapshot().waiting} == {"org/large", "org/old-suite"}
+
+
+@pytest.mark.parametrize("code", ["", "Out of memory!", "x" * 99])
+def test_a_child_that_names_its_failure_as_it_likes_does_not_stop_the_box(
+    queue: Queue, workspace: Path, code: str
+) -> None:
+    key = queue.submit(a_request()).key
+
+    def evaluate(*_: Any, **__: Any) -> Outcome:
+        return Outcome(failure=Failure(code, "it says why"))
+
+    assert worker(queue, workspace, evaluate).run(most=1, wait=None) == 1
+    standing = queue.snapshot()[key]
+    assert standing.failure is not None
+    assert (standing.failure.code, standing.failure.message) == ("unknown", "it says why")
 
 
 @pytest.mark.parametrize("code", sorted(set(FAILURES) - {"lost"} - NOBODYS_FAULT))

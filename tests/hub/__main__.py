@@ -18,5 +18,6 @@ if __name__ == "__main__":
     print(f"A stand-in for the Hub listens on http://127.0.0.1:{args.port}. In another terminal:\n")
     print(f"  export HF_ENDPOINT=http://127.0.0.1:{args.port} HF_TOKEN=hf_alice HF_HUB_DISABLE_XET=1")
     print("  python app.py doctor --store hub:alice")
-    print("  python app.py --store hub:alice\n", flush=True)
+    print("  python app.py --store hub:alice --user alice")
+    print("  python -m evaluator run --store hub:alice\n", flush=True)
     uvicorn.run(build_app(Hub(root=args.root)), port=args.port, log_level="warning", date_header=False)
