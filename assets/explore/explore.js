@@ -3,6 +3,7 @@ const page = document.querySelector("[data-explore]");
 const plot = page.querySelector(".lb-plot");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 let library = null; // loaded when the first chart is drawn
+let shown = null; // the chart on screen, as it came
 let current = 0; // an answer that was overtaken is dropped
 
 const loadLibrary = () =>
@@ -16,11 +17,29 @@ const loadLibrary = () =>
 
 const token = (name) => getComputedStyle(page).getPropertyValue(`--lb-${name}`).trim();
 
-const inked = (trace) =>
-  trace.meta === "ink" ? { ...trace, line: { ...trace.line, color: token("text") }, marker: { color: token("text") } } : trace;
+// the inks are told apart on white; on black the dark ones are lifted
+const LIFTED = {
+  "#0072b2": "#4aa8e8", "#d55e00": "#f5833c", "#009e73": "#22c597", "#cc79a7": "#e39ac3", "#e69f00": "#f5b733",
+  "#56b4e9": "#a9dcf9", "#8a7f00": "#cabd2b", "#7f7f7f": "#a8a8a8",
+};
+const isDark = () => document.body.classList.contains("dark");
+
+function inked(trace) {
+  const ink = token("text");
+  if (trace.meta === "ink") return { ...trace, line: { ...trace.line, color: ink }, marker: { color: ink } };
+  if (trace.type === "heatmap") return { ...trace, textfont: { color: ink, size: 13 } };
+  if (trace.type === "bar" || !isDark()) return trace; // white words stand in the bars
+  const lifted = (part) => part && { ...part, color: LIFTED[part.color] ?? part.color };
+  return { ...trace, marker: lifted(trace.marker), line: lifted(trace.line) };
+}
 
 function dressed(layout) {
-  const axis = (own = {}) => ({ ...own, gridcolor: token("line"), linecolor: token("line"), tickcolor: token("line") });
+  const axis = (own = {}) => ({
+    ...own,
+    title: { ...own.title, font: { size: 13, color: token("quiet") } },
+    gridcolor: token("line"), linecolor: token("line"), tickcolor: token("line"),
+  });
+  const baseline = (shape) => ({ ...shape, line: { ...shape.line, color: token("quiet") } });
   return {
     ...layout,
     font: { family: getComputedStyle(page).fontFamily, size: 13, color: token("text") },
@@ -29,9 +48,13 @@ function dressed(layout) {
     legend: { ...layout.legend, font: { color: token("text") }, ...(plot.clientWidth < 640 ? { y: -0.2, yanchor: "top" } : {}) },
     xaxis: axis(layout.xaxis),
     yaxis: axis(layout.yaxis),
+    shapes: layout.shapes?.map(baseline),
+    annotations: layout.annotations?.map((words) => ({ ...words, font: { size: 12, color: token("quiet") } })),
     transition: calm.matches ? { duration: 0 } : layout.transition,
   };
 }
+
+const OPTIONS = { responsive: true, displayModeBar: false, displaylogo: false };
 
 async function draw() {
   const mine = ++current;
@@ -43,11 +66,11 @@ async function draw() {
   if (!answer.ok) throw new Error(`${answer.status}`);
   const chart = await answer.json();
   if (mine !== current) return;
+  shown = chart;
   page.querySelector("#lb-chart-title").textContent = chart.title;
   page.querySelector("#lb-chart-words").textContent = chart.sentence;
   page.querySelector(".lb-numbers").outerHTML = chart.numbers; // escaped where it was made: src/ui/explore.py
-  const options = { responsive: true, displayModeBar: false, displaylogo: false };
-  await Plotly.react(plot, chart.figure.data.map(inked), dressed(chart.figure.layout), options);
+  await Plotly.react(plot, chart.figure.data.map(inked), dressed(chart.figure.layout), OPTIONS);
   plot.removeAttribute("aria-busy");
   plot.removeAllListeners?.("plotly_click");
   plot.on("plotly_click", ({ points }) => open(points[0]?.customdata));
@@ -86,14 +109,20 @@ page.addEventListener("change", ({ target }) => {
 page.addEventListener("click", async ({ target }) => {
   const kind = target.closest("[data-picture]")?.dataset.picture;
   if (!kind) return;
+  if (!shown) return;
   const Plotly = await loadLibrary();
   const name = new URLSearchParams(location.search).get("chart") ?? "chart";
-  Plotly.downloadImage(plot, { format: kind, filename: name, width: 1200, height: 700, scale: kind === "png" ? 2 : 1 });
+  // away from the page a picture needs a paper and a title of its own
+  const layout = dressed(shown.figure.layout);
+  const paper = { paper_bgcolor: token("bg"), plot_bgcolor: token("bg"), margin: { ...layout.margin, t: 96 } };
+  const title = { text: shown.title, x: 0.04, y: 0.96, font: { size: 18, color: token("text") } };
+  const picture = { data: shown.figure.data.map(inked), layout: { ...layout, ...paper, title } };
+  Plotly.downloadImage(picture, { format: kind, filename: name, width: 1200, height: 700, scale: kind === "png" ? 2 : 1 });
 });
 
 // the theme is a class on the body: colours follow it without another answer
 new MutationObserver(() => {
-  if (window.Plotly && plot.layout) window.Plotly.react(plot, plot.data.map(inked), dressed(plot.layout));
+  if (window.Plotly && shown) window.Plotly.react(plot, shown.figure.data.map(inked), dressed(shown.figure.layout), OPTIONS);
 }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
 draw().catch(failed);

@@ -7,20 +7,16 @@ from collections import Counter
 from markupsafe import Markup
 
 from src.board.snapshot import Board, Snapshot
-from src.core.errors import NotFound
 from src.core.suites import Benchmark, Suite
 from src.settings import Settings
 from src.ui.figures import number
 from src.ui.html import h, join
-from src.ui.page import Page, View, Visit
+from src.ui.page import Page, View, Visit, snapshot_of
 
 
 def view(board: Board, settings: Settings, visit: Visit) -> View:
     """The benchmarks of the suite, how each becomes a score, and where the rows on screen come from."""
-    try:
-        snapshot = board.snapshot(visit.query.get("suite"))
-    except NotFound:
-        snapshot = board.snapshot()
+    snapshot = snapshot_of(board, visit.query)
     suite = snapshot.suite
     body = h(
         "article",

@@ -21,7 +21,7 @@ from src.core.errors import BoardError, NotFound
 from src.settings import Settings
 from src.ui import assets
 from src.ui.html import h, join
-from src.ui.page import Page, View, Visit
+from src.ui.page import Page, View, Visit, snapshot_of
 from src.ui.samples import graded, verbatim
 
 FIND = "compare/find.json"
@@ -37,7 +37,7 @@ LONGEST = 1200  # characters of a question or an answer before it is folded
 
 def view(board: Board, settings: Settings, visit: Visit) -> View:
     """The models that the address names, side by side."""
-    snapshot = _snapshot(board, visit.query)
+    snapshot = snapshot_of(board, visit.query)
     ids = _ids(snapshot, visit.query)
     problem, body = None, Markup("")
     if len(ids) >= compare.FEWEST:
@@ -73,14 +73,14 @@ def routes(board: Board, settings: Settings) -> list[BaseRoute]:
     """Names as somebody types them, and the questions two models part on, when opened."""
 
     def find(request: Request) -> Response:
-        snapshot = _snapshot(board, request.query_params)
+        snapshot = snapshot_of(board, request.query_params)
         selection = run(snapshot.frame, Query(q=request.query_params.get("q", "")))
         rows = snapshot.frame.iloc[selection.rows[:12]]
         return JSONResponse([{"id": row["id"], "name": _name(row)} for row in rows.to_dict("records")])
 
     def questions(request: Request) -> Response:
         params = request.query_params
-        snapshot = _snapshot(board, params)
+        snapshot = snapshot_of(board, params)
         try:
             rows = compare.pick(snapshot.frame, [params.get("first", ""), params.get("second", "")])
             files = DetailFiles(board.shown, snapshot.suite)
@@ -96,13 +96,6 @@ def routes(board: Board, settings: Settings) -> list[BaseRoute]:
         Route(f"/{FIND}", find, methods=["GET"]),
         Route(f"/{QUESTIONS}", questions, methods=["GET"]),
     ]
-
-
-def _snapshot(board: Board, params: Mapping[str, str]) -> Snapshot:
-    try:
-        return board.snapshot(params.get("suite"))
-    except NotFound:
-        return board.snapshot()
 
 
 def _ids(snapshot: Snapshot, params: Mapping[str, str]) -> list[str]:

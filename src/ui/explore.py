@@ -22,11 +22,10 @@ from src.board.per_frame import per_frame
 from src.board.query import Query, run
 from src.board.snapshot import Board, Snapshot
 from src.core import suites
-from src.core.errors import NotFound
 from src.settings import Settings
 from src.ui import assets
 from src.ui.html import h, join
-from src.ui.page import Page, View, Visit
+from src.ui.page import Page, View, Visit, snapshot_of
 from src.ui.table import answer
 
 FIGURE = "explore/figure"
@@ -38,13 +37,13 @@ CONTROLS = {"cost": ("y", "x"), "time": ("y",), "spread": ("y", "group"), "scali
 
 def view(board: Board, settings: Settings, visit: Visit) -> View:
     """The chart that the address asks for: its words at once, its picture when the script has drawn it."""
-    snapshot = _snapshot(board, visit.query)
+    snapshot = snapshot_of(board, visit.query)
     key = _key(visit.query)
     chart = _chart(snapshot, visit.query)
     query = Query.parse(visit.query)
     body = h(
         "article",
-        {"class": "lb-explore", "data-explore": True, "data-plotly": PLOTLY, "data-figure": FIGURE},
+        {"class": "lb-wide lb-explore", "data-explore": True, "data-plotly": PLOTLY, "data-figure": FIGURE},
         h("h1", {}, "Explore"),
         _tabs(key, visit.query),
         _controls(snapshot, key, visit.query),
@@ -61,7 +60,7 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
             h("div", {"class": "lb-plot", "aria-hidden": "true"}),
             _downloads(visit.query),
         ),
-        _numbers(chart),
+        _numbers(chart.table, snapshot.suite.name),
     )
     head = join(
         h("link", {"rel": "stylesheet", "href": assets.url("explore/explore.css")}),
@@ -74,13 +73,18 @@ def routes(board: Board, settings: Settings) -> list[BaseRoute]:
     """The chart of a view as a figure, and as CSV; and the library that draws it, out of the installed package."""
 
     def figure(request: Request) -> Response:
-        chart = _chart(_snapshot(board, request.query_params), request.query_params)
+        snapshot = snapshot_of(board, request.query_params)
+        chart = _chart(snapshot, request.query_params)
         drawn = json.loads(chart.figure.to_json())
-        words = {"title": chart.title, "sentence": chart.sentence, "numbers": _numbers(chart)}
+        words = {
+            "title": chart.title,
+            "sentence": chart.sentence,
+            "numbers": _numbers(chart.table, snapshot.suite.name),
+        }
         return answer(encode(words | {"figure": drawn}), request, "no-cache")
 
     def numbers(request: Request) -> Response:
-        chart = _chart(_snapshot(board, request.query_params), request.query_params)
+        chart = _chart(snapshot_of(board, request.query_params), request.query_params)
         return Response(
             to_csv(chart.table),
             media_type="text/csv; charset=utf-8",
@@ -100,13 +104,6 @@ def routes(board: Board, settings: Settings) -> list[BaseRoute]:
     ]
 
 
-def _snapshot(board: Board, params: Mapping[str, str]) -> Snapshot:
-    try:
-        return board.snapshot(params.get("suite"))
-    except NotFound:
-        return board.snapshot()
-
-
 def _key(params: Mapping[str, str]) -> str:
     return params.get("chart", "") if params.get("chart") in CHARTS else next(iter(CHARTS))
 
@@ -115,7 +112,7 @@ def _chart(snapshot: Snapshot, params: Mapping[str, str]) -> Chart:
     scores = _scores(snapshot)
     ask = Ask(
         score=_one(params.get("y"), scores),
-        cost=_one(params.get("x"), COSTS),
+        cost=_one(params.get("x"), _costs(snapshot)),
         group=_one(params.get("group"), GROUPS),
     )
     return _drawn(snapshot.frame, snapshot.suite.name, Query.parse(params), _key(params), ask)
@@ -129,6 +126,16 @@ def _drawn(frame: pd.DataFrame, suite: str, query: Query, key: str, ask: Ask) ->
 def _scores(snapshot: Snapshot) -> dict[str, str]:
     averaged = {"average": "Average"} if snapshot.suite.aggregation != "none" else {}
     return averaged | {f"{benchmark.key}.score": benchmark.title for benchmark in snapshot.suite.benchmarks}
+
+
+def _costs(snapshot: Snapshot) -> dict[str, str]:
+    """What the board knows of any model; a price only where a table told one."""
+    held = {cost: name for cost, (name, *_) in COSTS.items() if _is_told(snapshot.frame, cost)}
+    return held or {"params_b": COSTS["params_b"][0]}
+
+
+def _is_told(frame: pd.DataFrame, column: str) -> bool:
+    return column in frame and bool(frame[column].notna().any())
 
 
 def _one(value: str | None, choices: Mapping[str, Any]) -> str:
@@ -150,7 +157,7 @@ def _tabs(key: str, params: Mapping[str, str]) -> Markup:
 def _controls(snapshot: Snapshot, key: str, params: Mapping[str, str]) -> Markup:
     choices: dict[str, tuple[str, Mapping[str, str]]] = {
         "y": ("Score", _scores(snapshot)),
-        "x": ("Against", {cost: name for cost, (name, *_) in COSTS.items() if cost in snapshot.frame}),
+        "x": ("Against", _costs(snapshot)),
         "group": ("By", {group: word.capitalize() for group, word in GROUPS.items()}),
     }
     selects = []
@@ -186,23 +193,52 @@ def _downloads(params: Mapping[str, str]) -> Markup:
     )
 
 
-def _numbers(chart: Chart) -> Markup:
-    """The chart as a table, for whoever does not see it; long ones are for the CSV."""
-    table = chart.table.head(200)
-    rows = [h("tr", {}, [h("td", {}, _cell(value)) for value in row]) for row in table.itertuples(index=False)]
-    top = h("tr", {}, [h("th", {"scope": "col"}, str(name)) for name in table.columns])
-    words = f"The numbers ({len(chart.table):,} rows" + (", the first 200 here)" if len(chart.table) > 200 else ")")
+@per_frame(32)
+def _numbers(numbers: pd.DataFrame, suite: str) -> Markup:
+    """A chart's numbers as a table, for whoever does not see it; long ones are for the CSV, which has the ids too."""
+    table = numbers.head(LONGEST).drop(columns="id", errors="ignore")
+    kinds = [{"class": "lb-num"} if pd.api.types.is_numeric_dtype(kind) else {} for kind in table.dtypes]
+    titles = HEADS | {f"{each.key}.score": each.title for each in suites.load(suite).benchmarks}
+    rows = [
+        h("tr", {}, [h("td", kind, _cell(value)) for kind, value in zip(kinds, row, strict=True)])
+        for row in table.itertuples(index=False)
+    ]
+    top = [
+        h("th", {"scope": "col", **kind}, titles.get(str(name), str(name)))
+        for kind, name in zip(kinds, table.columns, strict=True)
+    ]
+    more = f", the first {LONGEST} here)" if len(numbers) > LONGEST else ")"
+    words = f"The numbers ({len(numbers):,} rows" + more
     return h(
         "details",
         {"class": "lb-numbers"},
         h("summary", {}, words),
-        h("div", {"class": "lb-scroll", "tabindex": "0"}, h("table", {}, h("thead", {}, top), h("tbody", {}, rows))),
+        h(
+            "div",
+            {"class": "lb-scroll", "tabindex": "0", "role": "region", "aria-label": "The numbers"},
+            h("table", {}, h("thead", {}, h("tr", {}, top)), h("tbody", {}, rows)),
+        ),
     )
 
 
+LONGEST = 200  # rows of the table below a chart
+HEADS = {
+    "params_b": "parameters, B",
+    "co2_kg": "CO₂, kg",
+    "price": "$ per M tokens",
+    "model_type": "type",
+    "submission_date": "submitted",
+    "on_front": "on the front",
+    "floor": "share at chance",
+    "ties_with_best": "not told from the best",
+}
+
+
 def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
-        return "unknown" if math.isnan(value) else f"{value:,.2f}"
+        return "unknown" if math.isnan(value) else f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
     return "unknown" if value is None or value is pd.NA else str(value)
 
 

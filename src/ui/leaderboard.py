@@ -5,19 +5,15 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from src.board.snapshot import Board, Snapshot
-from src.core.errors import NotFound
 from src.settings import Settings
 from src.ui import table
 from src.ui.html import h
-from src.ui.page import Page, View, Visit
+from src.ui.page import Page, View, Visit, snapshot_of
 
 
 def view(board: Board, settings: Settings, visit: Visit) -> View:
     """The board's name, what it holds, and the table's first rows."""
-    try:
-        snapshot = board.snapshot(visit.query.get("suite"))
-    except NotFound:
-        snapshot = board.snapshot()
+    snapshot = snapshot_of(board, visit.query)
     body = h(
         "div",
         {"class": "lb-lead"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -16,12 +17,11 @@ from src.board.model import Line, Missing, ModelView, Peers, Run, model_view
 from src.board.per_frame import per_frame
 from src.board.snapshot import Board, Snapshot
 from src.core import suites
-from src.core.errors import NotFound
 from src.settings import Settings
 from src.ui import past, run_sections, samples, standing
 from src.ui.figures import number, signed, strip
 from src.ui.html import h, join
-from src.ui.page import Page, View, Visit
+from src.ui.page import Page, View, Visit, snapshot_of
 
 
 class Section(NamedTuple):
@@ -45,15 +45,39 @@ SECTIONS: tuple[Section, ...] = (
 
 def view(board: Board, settings: Settings, visit: Visit) -> View:
     """What the snapshot says of the model, or which models are meant perhaps."""
-    snapshot = _snapshot(board, visit.query)
+    snapshot = snapshot_of(board, visit.query)
     name = visit.params["model"]
-    found = model_view(snapshot, name, visit.query.get("precision"), visit.query.get("revision"))
+    asked = Asked(
+        name, visit.query.get("precision"), visit.query.get("revision"), snapshot.source, snapshot.store, snapshot
+    )
+    found = _view(snapshot.frame, asked)
     if isinstance(found, Missing):
         return View(
             name, join(_missing(found, snapshot), past.estimates_alone(board, snapshot.suite, name)), status=404
         )
-    description = f"{found.run.model} on {snapshot.suite.title}: average {number(found.run.average, 2)}."
-    return View(found.run.model, _page(found, _touched(snapshot).get(found.run.id, ())), samples.head(), description)
+    return found
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which run is asked for, and what the answer depends on besides the rows."""
+
+    model: str
+    precision: str | None
+    revision: str | None
+    source: str
+    store: str
+    snapshot: Snapshot = field(compare=False)
+
+
+@per_frame(512)
+def _view(frame: pd.DataFrame, asked: Asked) -> View | Missing:
+    found = model_view(asked.snapshot, asked.model, asked.precision, asked.revision)
+    if isinstance(found, Missing):
+        return found
+    description = f"{found.run.model} on {found.suite.title}: average {number(found.run.average, 2)}."
+    findings = _touched(asked.snapshot).get(found.run.id, ())
+    return View(found.run.model, _page(found, findings), samples.head(), description)
 
 
 def build(demo: gr.Blocks, board: Board, settings: Settings) -> None:
@@ -73,13 +97,6 @@ def _touched(snapshot: Snapshot) -> Mapping[str, tuple[Finding, ...]]:
 @per_frame(4)
 def _audited(frame: pd.DataFrame, suite: str) -> Mapping[str, tuple[Finding, ...]]:
     return by_row(audit(frame, suites.load(suite)))
-
-
-def _snapshot(board: Board, query: Mapping[str, str]) -> Snapshot:
-    try:
-        return board.snapshot(query.get("suite"))
-    except NotFound:
-        return board.snapshot()
 
 
 def address(run: Run, suite: str | None = None) -> str:

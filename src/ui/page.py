@@ -8,7 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from src.board.snapshot import Board
+from src.board.snapshot import Board, Snapshot
+from src.core.errors import NotFound
 from src.settings import Settings
 
 
@@ -43,3 +44,11 @@ class Page:
     view: Callable[[Board, Settings, Visit], View]
     build: Callable[[Any, Board, Settings], None] | None = None
     """Makes its Gradio components, inside the page's own context; None: it has none, and does without Gradio."""
+
+
+def snapshot_of(board: Board, params: Mapping[str, str]) -> Snapshot:
+    """The board of the suite that an address asks for; the first one where it asks for none, or for one not held."""
+    try:
+        return board.snapshot(params.get("suite"))
+    except NotFound:
+        return board.snapshot()

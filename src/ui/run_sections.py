@@ -12,11 +12,12 @@ from markupsafe import Markup
 from src.board.model import Missing, ModelView, model_view
 from src.board.run import RunDetail, run_detail
 from src.board.snapshot import Board, Snapshot
-from src.core.errors import BoardError, NotFound
+from src.core.errors import BoardError
 from src.core.scoring import BenchmarkScore, SubtaskScore
 from src.core.suites import Suite
 from src.ui.figures import number
 from src.ui.html import h, join
+from src.ui.page import snapshot_of
 
 HERE = "() => [location.pathname.split('/model/')[1] + location.search]"
 """What of the address a server function needs: the model, and the run asked for."""
@@ -62,10 +63,7 @@ def asked_run(board: Board, address: str) -> tuple[Snapshot, ModelView | Missing
     """The run that a model page's address (`org/name?precision=…`) speaks of."""
     name, _, query = address.partition("?")
     asked = dict(parse_qsl(query))
-    try:
-        snapshot = board.snapshot(asked.get("suite"))
-    except NotFound:
-        snapshot = board.snapshot()
+    snapshot = snapshot_of(board, asked)
     return snapshot, model_view(snapshot, unquote(name), asked.get("precision"), asked.get("revision"))
 
 

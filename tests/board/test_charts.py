@@ -51,6 +51,35 @@ def test_every_point_knows_its_row_and_shows_its_name_as_text():
     assert {text for trace in traces for text in trace.text} == {"org/a", "org/b", "org/c", "org/&lt;d&gt;"}
 
 
+def test_where_lower_is_better_the_front_falls():
+    speech = suites.load("open-asr")
+    rows = [("org/small", 0.1, 12.0), ("org/worse", 0.2, 40.0), ("org/large", 1.0, 6.0)]
+    table = pd.DataFrame(rows, columns=["model", "params_b", "ami.score"])
+    table["id"], table["precision"], table["model_type"] = table["model"], None, None
+    found = CHARTS["cost"](table, speech, Ask(score="ami.score"))
+    assert found.table.set_index("model")["on_front"].to_dict() == {
+        "org/small": True, "org/worse": False, "org/large": True,
+    }  # fmt: skip
+    assert "no smaller or equal model scores as low" in found.sentence
+    assert found.figure.layout.yaxis.title.text == "AMI (lower is better)"
+
+
+def test_a_baseline_of_the_suite_is_drawn_and_said():
+    language = suites.load("basque")
+    rows = [(f"org/{at}", at, 30.0 + at, "Llama", "pretrained") for at in (1.0, 10.0, 70.0)]
+    table = pd.DataFrame(rows, columns=["model", "params_b", "trivia.score", "family", "model_type"])
+    table["id"], table["precision"] = table["model"], None
+    for key in ("cost", "spread", "scaling"):
+        found = CHARTS[key](table, language, Ask(score="trivia.score"))
+        assert found.sentence.endswith(" Guessing: 26.6.")  # 26.55
+        assert found.figure.layout.shapes[0].y0 == 26.55
+
+
+def test_a_type_is_called_as_on_the_table():
+    table = frame().assign(model_type="finetuned")
+    assert CHARTS["spread"](table, SUITE, Ask()).sentence == "Median average by type: fine-tuned 20.0."
+
+
 def test_best_over_time_rises_only():
     found = chart("time")
     assert found.table["model"].tolist() == ["org/a", "org/c"]  # org/b came later with less, org/<d> too
@@ -71,7 +100,7 @@ def test_health_names_the_benchmark_that_tells_models_apart_and_the_one_at_chanc
     for benchmark in SUITE.benchmarks:
         rows[f"{benchmark.key}.se"], rows[f"{benchmark.key}.at_chance"] = 1.0, benchmark.key == "gpqa"
     found = CHARTS["health"](rows, SUITE, Ask())
-    assert "On GPQA, 100% of models cannot be told from guessing" in found.sentence
+    assert "On GPQA, 100 % of models cannot be told from guessing" in found.sentence
     # by hand, on IFEval: 1 - 1 / variance of 10, 9, 30, 20, 99
     assert found.table.set_index("benchmark").loc["IFEval", "reliability"] == pytest.approx(1 - 1 / 1410.3, abs=1e-6)
 
@@ -88,4 +117,4 @@ def test_an_empty_selection_says_what_to_do(key):
 def test_the_final_table_has_twenty_models_on_its_front_and_one_direction_of_three_quarters(shared):
     real = from_contents(pd.read_parquet(shared("data/contents/v2_final_merged_4576.parquet")), SUITE)
     assert CHARTS["cost"](real, SUITE, Ask()).table["on_front"].sum() == 20
-    assert "one common direction carries 74% of the differences" in CHARTS["correlations"](real, SUITE, Ask()).sentence
+    assert "one common direction carries 74 % of the differences" in CHARTS["correlations"](real, SUITE, Ask()).sentence

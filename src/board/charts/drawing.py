@@ -1,0 +1,118 @@
+"""What all charts share: what is asked and answered, inks that every eye tells apart, axes, baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from src.core.statistics.aggregate import points_up
+from src.core.suites import Suite
+
+INKS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a7f00", "#7f7f7f")  # Okabe and Ito, 2008
+SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "x", "star", "hexagon")
+NOTHING = "Too few of the models shown have the numbers this chart needs. Relax a filter to see more."
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What the page shows of one question asked of the table; the figure carries each point's row id as customdata."""
+
+    key: str
+    title: str
+    sentence: str  # what it shows, with its numbers: also what a screen reader reads
+    figure: go.Figure
+    table: pd.DataFrame  # the numbers behind it, as offered for download
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What the reader chose beside the chart."""
+
+    score: str = "average"  # a score column of the frame: "average" or "<benchmark>.score"
+    cost: str = "params_b"  # a key of COSTS
+    group: str = "model_type"  # a key of GROUPS
+
+
+def sign(suite: Suite, score: str) -> int:
+    """1 where more of this score is better, −1 where less is."""
+    if score == "average":
+        upward = suite.aggregation == "none" or points_up(
+            suite.aggregation, [benchmark.higher_is_better for benchmark in suite.averaged]
+        )
+    else:
+        upward = next((b.higher_is_better for b in suite.benchmarks if score == f"{b.key}.score"), True)
+    return 1 if upward else -1
+
+
+def label(suite: Suite, score: str) -> str:
+    """What a sentence calls this score."""
+    if score == "average":
+        return "average"
+    return next((b.title for b in suite.benchmarks if score == f"{b.key}.score"), score)
+
+
+def axis(suite: Suite, score: str) -> str:
+    """What the axis of this score is called."""
+    name = label(suite, score)
+    return name[:1].upper() + name[1:] + ("" if sign(suite, score) > 0 else " (lower is better)")
+
+
+def known(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """The rows that have all of `columns`; none where the frame lacks one."""
+    if missing := [column for column in columns if column not in frame]:
+        return frame.head(0).reindex(columns=[*frame.columns, *missing])
+    return frame.dropna(subset=columns)
+
+
+def numbers(rows: pd.DataFrame, column: str) -> np.ndarray:
+    """A column as floats, NaN where unknown."""
+    return rows[column].to_numpy(dtype=float, na_value=np.nan)
+
+
+def share(value: float) -> str:
+    """`74 %`."""
+    return f"{100 * value:.0f} %"
+
+
+def plain(text: str) -> str:
+    """A name as plotly shows it literally: its labels read a small HTML."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def empty(y: str | None, x: str | None, log: bool = False) -> go.Figure:
+    """A figure without traces, and without colours of its own for paper, grid and text: the page's tokens give them."""
+    figure = go.Figure()
+    clear = "rgba(0,0,0,0)"
+    figure.update_layout(
+        template="none", paper_bgcolor=clear, plot_bgcolor=clear, margin={"l": 56, "r": 16, "t": 16, "b": 52},
+        hovermode="closest", legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, autosize=True,
+    )  # fmt: skip
+    figure.update_xaxes(title={"text": x, "standoff": 12}, zeroline=False, type="log" if log else None, automargin=True)
+    figure.update_yaxes(title={"text": y, "standoff": 12}, zeroline=False, automargin=True)
+    return figure
+
+
+def add_baselines(figure: go.Figure, suite: Suite, score: str) -> str:
+    """Draws the suite's baselines across `figure`, and says them; nothing where there are none for this score."""
+    held = [(each.title, _baseline(suite, each.scores, score)) for each in suite.baselines]
+    found = [(title, value) for title, value in held if value is not None]
+    for title, value in found:
+        # its colour is the page's: see assets/explore/explore.js
+        figure.add_hline(
+            y=value, line={"dash": "dash", "width": 1.5}, annotation_text=plain(title), annotation_position="top left"
+        )
+    return "".join(f" {title}: {value:.1f}." for title, value in found)
+
+
+def _baseline(suite: Suite, scores: Mapping[str, float], score: str) -> float | None:
+    """What a baseline has on `score`; its average as the suite's own plain mean, where it has every part."""
+    if score != "average":
+        return scores.get(score.removesuffix(".score"))
+    weights = {benchmark.key: benchmark.weight for benchmark in suite.averaged}
+    if suite.aggregation != "mean" or not weights or set(weights) - set(scores):
+        return None
+    return sum(weight * scores[key] for key, weight in weights.items()) / sum(weights.values())
