@@ -131,7 +131,9 @@ def model_view(
     row = _chosen(own, precision, revision)
     facts = _facts(row)
     base = _base(frame, facts)
-    peers, among = _peers(frame, facts["params_b"])
+    peers, among = _peers(
+        frame, facts["params_b"], ["average", *(f"{each.key}.score" for each in snapshot.suite.benchmarks)]
+    )
     return ModelView(
         run=_run(row),
         suite=snapshot.suite,
@@ -209,12 +211,13 @@ def _base(frame: pd.DataFrame, facts: Mapping[str, Any]) -> pd.Series | None:
     return None if own.empty else _chosen(own, facts["precision"], None)
 
 
-def _peers(frame: pd.DataFrame, size: float | None) -> tuple[Peers, pd.DataFrame]:
+def _peers(frame: pd.DataFrame, size: float | None, scores: list[str]) -> tuple[Peers, pd.DataFrame]:
+    """Who is near in size, and their scores."""
     if size:
-        near = frame[frame["params_b"].between(size / NEAR, size * NEAR)]
-        if len(near) >= FEWEST:
-            return Peers(len(near), size / NEAR, size * NEAR), near
-    return Peers(len(frame), None, None), frame
+        near = frame["params_b"].between(size / NEAR, size * NEAR)
+        if (n := int(near.sum())) >= FEWEST:
+            return Peers(n, size / NEAR, size * NEAR), frame.loc[near, scores]
+    return Peers(len(frame), None, None), frame[scores]
 
 
 def _lines(suite: Suite, row: pd.Series, base: pd.Series | None, among: pd.DataFrame) -> list[Line]:
@@ -272,11 +275,11 @@ def _rank(averages: pd.Series, average: Any) -> tuple[int, int] | None:
 
 
 def _newest_first(own: pd.DataFrame) -> pd.DataFrame:
-    return own.sort_values(["submission_date", "precision"], ascending=[False, True], na_position="last")
+    return own[IDENTITY].sort_values(["submission_date", "precision"], ascending=[False, True], na_position="last")
 
 
 def _made_from(frame: pd.DataFrame, model: str, most: int = 5) -> list[Run]:
-    made = frame[frame["base_model"] == model].sort_values("average", ascending=False, na_position="last")
+    made = frame.loc[frame["base_model"] == model, IDENTITY].sort_values("average", ascending=False, na_position="last")
     return [_run(row) for _, row in made.drop_duplicates("model").head(most).iterrows()]
 
 
@@ -291,6 +294,10 @@ def _ancestors(frame: pd.DataFrame, base: pd.Series | None, most: int = 8) -> It
             return
         base = _base(frame, facts)
         yield above if base is None else _run(base)
+
+
+IDENTITY = ["id", "model", "precision", "revision", "average", "submission_date"]
+"""The columns that make a `Run`."""
 
 
 def _run(row: pd.Series) -> Run:

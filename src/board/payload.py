@@ -148,7 +148,7 @@ class Payload:
     def _identity(self, at: np.ndarray | None = None) -> dict[str, Any]:
         """Ids that are not simply model~precision, and the rows whose models repeat."""
         at = self.rows.base if at is None else at
-        frame = self.rows.frame.iloc[at]
+        frame = self.rows.frame[["id", "model", "precision"]].iloc[at]
         plain = frame["model"].astype(str) + "~" + frame["precision"].fillna("").astype(str)
         odd = np.flatnonzero((frame["id"] != plain).to_numpy())
         return {
@@ -159,17 +159,17 @@ class Payload:
     def _column(self, column: Column, at: np.ndarray | None = None) -> dict[str, Any]:
         at = self.rows.base if at is None else at
         if column.kind == "model":
-            return {"lines": "\n".join(_clean(text) for text in self.rows.text(column.path)[at])}
+            return {"lines": "\n".join(_clean(text) for text in self.rows.text(column.path, at))}
         if column.kind in ("text", "type"):
-            return _words(self.rows.text(column.path)[at], shorten=7 if column.key == "revision" else LONGEST_TEXT)
+            return _words(self.rows.text(column.path, at), shorten=7 if column.key == "revision" else LONGEST_TEXT)
         if column.kind == "flag":
-            known = {True: self.rows.flag(column.path, True)[at], False: self.rows.flag(column.path, False)[at]}
+            known = {when: self.rows.flag(column.path, when, at) for when in (True, False)}
             return {"flags": "".join(np.where(known[True], "1", np.where(known[False], "0", "-")).tolist())}
         if column.kind == "date":
-            return _days(self.rows.text(column.path)[at])
+            return _days(self.rows.text(column.path, at))
         if column.kind == "score":
-            return {"numbers": _numbers(self.rows.score(column.path)[at])}
-        return {"numbers": _numbers(kept(self.rows.number(column.path)[at]))}
+            return {"numbers": _numbers(self.rows.score(column.path, at))}
+        return {"numbers": _numbers(kept(self.rows.number(column.path, at)))}
 
     def _certainty(self, paths: Iterable[str], at: np.ndarray | None = None) -> dict[str, dict[str, Any]]:
         at = self.rows.base if at is None else at
@@ -178,9 +178,9 @@ class Payload:
             if path not in self.rows.frame:
                 continue
             if pd.api.types.is_bool_dtype(self.rows.frame[path]):
-                columns[path] = {"flags": "".join(np.where(self.rows.flag(path, True)[at], "1", "0").tolist())}
+                columns[path] = {"flags": "".join(np.where(self.rows.flag(path, True, at), "1", "0").tolist())}
             else:
-                columns[path] = {"numbers": _numbers(np.round(self.rows.number(path)[at], 2))}
+                columns[path] = {"numbers": _numbers(np.round(self.rows.number(path, at), 2))}
         return columns
 
 

@@ -31,6 +31,11 @@ FIELDS = {
 """Where `@field:` of a search looks."""
 
 
+At = np.ndarray | slice
+"""Which rows, by position."""
+EVERY = slice(None)
+
+
 def kept(values: np.ndarray) -> np.ndarray:
     """Scores at the decimals that are compared, half up, as the browser rounds them too."""
     scale = 10.0**DIGITS_KEPT
@@ -38,7 +43,7 @@ def kept(values: np.ndarray) -> np.ndarray:
 
 
 class Rows:
-    """One frame, read-only; every answer is an array over its rows, in the frame's own order."""
+    """One frame, read-only; every answer is an array over its rows, in the frame's own order, or over those at `at`."""
 
     def __init__(self, frame: pd.DataFrame, of: Sequence[Column] | None = None) -> None:
         self.frame = frame
@@ -71,28 +76,28 @@ class Rows:
         """Where each id lies."""
         return {row_id: at for at, row_id in enumerate(self.frame["id"])}
 
-    def number(self, path: str) -> np.ndarray:
+    def number(self, path: str, at: At = EVERY) -> np.ndarray:
         """A numeric column as float64, NaN where unknown."""
         if path not in self.frame:
-            return np.full(len(self), np.nan)
-        values = pd.to_numeric(self.frame[path], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+            return np.full(len(self), np.nan)[at]
+        values = pd.to_numeric(self.frame[path].iloc[at], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         return np.where(np.isfinite(values), values, np.nan)
 
-    def score(self, path: str) -> np.ndarray:
+    def score(self, path: str, at: At = EVERY) -> np.ndarray:
         """A column of scores at the decimals that count; raw values in per cent."""
-        return kept(self.number(path) * (100 if path.endswith(".raw") else 1))
+        return kept(self.number(path, at) * (100 if path.endswith(".raw") else 1))
 
-    def flag(self, path: str, when: bool) -> np.ndarray:
+    def flag(self, path: str, when: bool, at: At = EVERY) -> np.ndarray:
         """Where a flag is known to be `when`."""
         if path not in self.frame:
-            return np.zeros(len(self), dtype=bool)
-        return (self.frame[path].astype("boolean") == when).fillna(False).to_numpy(dtype=bool)
+            return np.zeros(len(self), dtype=bool)[at]
+        return (self.frame[path].iloc[at].astype("boolean") == when).fillna(False).to_numpy(dtype=bool)
 
-    def text(self, path: str) -> np.ndarray:
+    def text(self, path: str, at: At = EVERY) -> np.ndarray:
         """A column of text as objects, None where unknown or empty."""
         if path not in self.frame:
-            return np.full(len(self), None, dtype=object)
-        values = self.frame[path].astype(object)
+            return np.full(len(self), None, dtype=object)[at]
+        values = self.frame[path].iloc[at].astype(object)
         texts: np.ndarray = values.to_numpy(dtype=object, copy=True)
         texts[(values.isna() | (values == "")).to_numpy()] = None
         return texts
