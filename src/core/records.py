@@ -46,7 +46,7 @@ class Request(Record):
     architectures: str | None = None  # ";"-joined
     use_chat_template: bool | None = None
     suite: str = "open-llm-v2"
-    suite_version: int = 1
+    suite_version: int = 2
     status: Status = Status.PENDING
     submitted_time: datetime | None = None  # UTC
     sender: str | None = None

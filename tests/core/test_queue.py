@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from src.core import suites
 from src.core.errors import BadInput, NotFound
 from src.core.hub import HubStore
 from src.core.lifecycle import Status, may_move
@@ -627,6 +628,13 @@ def test_a_request_of_an_old_board_counts(queue: Queue, said: str, means: str) -
     put_old(queue, "m", said)
     (standing,) = queue.snapshot().standings.values()
     assert (standing.status, standing.request.model, standing.request.sender) == (means, "org/m", "eve")
+
+
+def test_a_request_of_an_old_board_is_for_the_suite_that_boxes_run(queue: Queue) -> None:
+    put_old(queue, "m", "PENDING")
+    (standing,) = queue.snapshot().waiting
+    suite = suites.load()
+    assert (standing.request.suite, standing.request.suite_version) == (suite.name, suite.version)
 
 
 def test_an_old_board_that_still_runs_something_is_left_alone_for_a_day(queue: Queue, clock: Clock) -> None:
