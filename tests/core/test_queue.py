@@ -421,7 +421,7 @@ def test_every_part_of_the_key_tells_requests_apart_and_nothing_else_does() -> N
     base = ask()
     different: list[dict[str, Any]] = [
         {"model": "org/n"}, {"revision": "b" * 40}, {"precision": "float16"}, {"weight_type": "Adapter"},
-        {"use_chat_template": True}, {"suite": "open-llm-v1"}, {"suite_version": 2},
+        {"use_chat_template": True}, {"suite": "open-llm-v1"}, {"suite_version": 3},
     ]  # fmt: skip
     keys = {request_key(ask(**{"model": "org/m", **fields})) for fields in different}
     assert len(keys | {request_key(base)}) == 8
