@@ -66,8 +66,9 @@ export class Grid {
     this.paintPins();
     if (!keepPlace && this.place.top) this.scroller.scrollTop = this.place.top = 0;
     if (before && !keepPlace) this.active = -1;
-    for (const slot of this.slots) slot.at = -1;
-    this.paint();
+    for (const slot of this.slots) slot.isStale = true;
+    this.paint(0); // what is seen comes first, the spare rows after the frame
+    requestAnimationFrame(() => setTimeout(() => this.paint()));
   }
 
   // ── layout ──
@@ -139,7 +140,7 @@ export class Grid {
     const cells = this.columns.map((column, at) => this.cell(column, at));
     const row = el("tr", { role: "row" }, cells.map(({ node }) => node));
     body.append(row);
-    return { row, cells, at: -1 };
+    return { row, cells, at: -1, isStale: true };
   }
 
   cell(column, at) {
@@ -163,17 +164,18 @@ export class Grid {
     return { column, node, link, org, start, end, shape, run, flag };
   }
 
-  paint() {
+  /** Fill the rows in view and `spare` ones beyond either edge, where they show something else. */
+  paint(spare = SPARE) {
     if (!this.view || !this.height) return;
     const top = Math.max(0, this.place.top - (this.pinsStay ? 0 : this.pinsHeight));
-    const first = Math.max(0, Math.floor(top / this.height) - SPARE);
-    const last = Math.min(this.total, Math.ceil(top / this.height) + this.inView + SPARE);
+    const first = Math.max(0, Math.floor(top / this.height) - spare);
+    const last = Math.min(this.total, Math.ceil(top / this.height) + this.inView + spare);
     const wanted = Math.min(this.inView + 2 * SPARE + 2, Math.max(this.total, 1));
     while (this.slots.length < wanted) this.slots.push(this.slot(this.body));
     const used = this.slots.length;
     for (let at = first; at < last; at++) {
       const slot = this.slots[at % used];
-      if (slot.at !== at) this.fill(slot, at, this.view.answer.pinned);
+      if (slot.isStale || slot.at !== at) this.fill(slot, at, this.view.answer.pinned);
     }
     // a row out of sight stays as it is: to hide it and show it again costs more than to keep it
     for (const slot of this.slots) write(slot.row, "hidden", slot.at < 0 || slot.at >= this.total);
@@ -196,8 +198,7 @@ export class Grid {
     const { answer, data, chosen } = this.view;
     const position = at + offset;
     const { row } = slot;
-    slot.at = at;
-    slot.position = position;
+    Object.assign(slot, { at, position, isStale: false });
     write(row, "id", `lt-row-${position}`);
     write(row, "ariaRowIndex", String(position + 2));
     if (row.parentNode === this.body) write(row.style, "transform", `translateY(${at * this.height}px)`);

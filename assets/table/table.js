@@ -118,14 +118,17 @@ export class Table {
 
   /** Change the view; `step`: the reader may want to come back here with the browser's back button. */
   change(patch, { step = true } = {}) {
-    const before = this.query;
+    if (this.left) this.address(); // the step before this one
+    const { query: before, place } = this;
     this.query = { ...this.query, ...patch };
     if ("columns" in patch) remember(`lb.columns.${this.about.suite}`, patch.columns);
     if (!this.answers) return;
     this.refresh({ keepPlace: !Object.keys(patch).some((name) => name in CLEAR || name === "sort") });
     clearTimeout(this.writing);
-    if (step && write(before) !== write(this.query)) this.address(true);
-    else this.writing = setTimeout(() => this.address(false), WRITE_AFTER);
+    if (step && write(before) !== write(this.query)) {
+      this.left = place;
+      requestAnimationFrame(() => setTimeout(() => this.address())); // the rows are painted first
+    } else this.writing = setTimeout(() => this.address(), WRITE_AFTER);
   }
 
   refresh(how = {}) {
@@ -191,13 +194,17 @@ export class Table {
 
   // ── the address ──
 
-  address(step) {
+  /** Let the address say what is shown; where the reader left another view for it, as a step of its own. */
+  address() {
+    clearTimeout(this.writing);
+    const { left, view, place } = this;
+    this.left = null;
+    if (!view) return;
     const search = write(this.query);
-    if (!this.view) return;
     const url = `${location.pathname}${search && "?" + search}${location.hash}`;
     if (url === location.pathname + location.search + location.hash) return;
-    this.keepPlace();
-    history[step ? "pushState" : "replaceState"](step ? null : history.state, "", url);
+    this.keepPlace(left ?? place);
+    history[left ? "pushState" : "replaceState"](left ? null : history.state, "", url);
   }
 
   restore() {
@@ -210,13 +217,16 @@ export class Table {
 
   /** Leave the address and the place as they are seen, for whoever comes back. */
   leave() {
-    clearTimeout(this.writing);
-    this.address(false);
-    this.keepPlace();
+    this.address();
+    this.keepPlace(this.place);
   }
 
-  keepPlace() {
-    const place = { top: this.grid.scroller.scrollTop, active: this.grid.active };
+  /** Where the reader is. */
+  get place() {
+    return { top: this.grid.place.top, active: this.grid.active };
+  }
+
+  keepPlace(place) {
     history.replaceState({ ...history.state, lb: place }, "");
   }
 
@@ -289,8 +299,7 @@ export class Table {
   }
 
   copyLink() {
-    clearTimeout(this.writing);
-    this.address(false);
+    this.address();
     this.copy(location.href, "Link copied");
   }
 

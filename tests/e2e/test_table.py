@@ -61,6 +61,8 @@ def said(page: Page, cell: str) -> str:
 
 def asked(page: Page) -> dict[str, str]:
     """The parameters in the address."""
+    painted = "() => new Promise(done => requestAnimationFrame(() => setTimeout(() => setTimeout(done))))"
+    page.evaluate(painted)  # the address follows the rows
     return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query, keep_blank_values=True).items()}
 
 
