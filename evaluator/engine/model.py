@@ -13,6 +13,7 @@ import torch
 from lm_eval.api.instance import Instance
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
+from transformers import BitsAndBytesConfig
 
 from evaluator.engine import MODEL_NAME, attention, memory, verify
 from evaluator.engine.chain import unwrapped
@@ -74,6 +75,14 @@ class PrefixTree(HFLM):
             max_length=self.max_length,
             versions=installed_versions(),
         )
+
+    def _create_model(self, *given: Any, quantization_config: Any = None, **arguments: Any) -> None:
+        """Weights quantised as they load: `load_in_8bit` and the like, which transformers takes as one object alone."""
+        names = [name for name in arguments if name.startswith(("load_in_", "bnb_", "llm_int8_"))]
+        asked = {name: arguments.pop(name) for name in names}
+        if asked and quantization_config is None:
+            quantization_config = BitsAndBytesConfig(**asked)
+        super()._create_model(*given, quantization_config=quantization_config, **arguments)
 
     @property
     def encoder(self) -> Encoder:

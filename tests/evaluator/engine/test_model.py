@@ -11,6 +11,7 @@ import torch
 
 from evaluator import engine
 from tests.evaluator.engine.conftest import PAIRS, ask
+from tests.evaluator.tiny import make_llama
 
 pytestmark = pytest.mark.torch
 Make = Callable[..., Any]
@@ -139,6 +140,34 @@ def test_an_adapter_is_scored_with(llama: Path, prefix_tree: Make, stock: Any, t
     assert lm.report.scoring == "packed"
     plain = stock.loglikelihood(ask("loglikelihood", PAIRS))
     assert max(abs(a[0] - b[0]) for a, b in zip(found, plain, strict=True)) > 0.01
+
+
+@pytest.mark.parametrize("asked", [{"load_in_8bit": True}, {"load_in_4bit": True, "bnb_4bit_compute_dtype": "float32"}])
+def test_weights_quantised_as_they_load_are_scored_as_stock_scores_them(
+    prefix_tree: Make, tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    """transformers 5 takes no `load_in_8bit` of its own any more, and lm-eval still hands it on."""
+    pytest.importorskip("bitsandbytes", reason="optional: pip install -r evaluator/requirements-quantised.txt")
+    lm = prefix_tree(pretrained=str(make_llama(tmp_path, width=64)), **asked)
+    assert lm.report.quantization == "bitsandbytes"
+    check_same(lm.loglikelihood(ask("loglikelihood", PAIRS)), lm.stock_loglikelihood(ask("loglikelihood", PAIRS)))
+
+
+def test_what_quantises_weights_reaches_transformers_as_one_object(prefix_tree: Make, monkeypatch: Any) -> None:
+    from lm_eval.models.huggingface import HFLM
+
+    seen: list[Any] = []
+    create = HFLM._create_model
+
+    def watch(self: Any, *given: Any, quantization_config: Any = None, **arguments: Any) -> None:
+        seen.append((quantization_config, {name for name in arguments if name.startswith("load_in_")}))
+        create(self, *given, **arguments)
+
+    monkeypatch.setattr(HFLM, "_create_model", watch)
+    prefix_tree(load_in_8bit=True)
+    ((config, left),) = seen
+    assert config.load_in_8bit
+    assert not left
 
 
 def test_bfloat16_strays_from_float32_no_further_than_stock_does(llama: Path, prefix_tree: Make, stock: Any) -> None:
