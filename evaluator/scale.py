@@ -107,7 +107,7 @@ class Far:
         """Evaluate and publish on the cluster; a part whose worker is killed is run again."""
         gpus = self._gpus(request)
         if gpus > 1:
-            settings = replace(settings, backend_args={"parallelize": True} | settings.backend_args)
+            settings = replace(settings, backend_args=sharded(settings.backend, gpus) | settings.backend_args)
         try:
             found: dict[Share, Files] = {}
             if self.parts > 1:
@@ -133,6 +133,11 @@ class Far:
         if not self.with_gpus:
             return 0
         return gpus_for(int(preflight.needed_gb(request.params or 1.0, request.precision) * 1e9), GPU_BYTES)
+
+
+def sharded(backend: str, gpus: int) -> dict[str, Any]:
+    """The arguments with which a backend spreads one model over several GPUs."""
+    return {"tensor_parallel_size": gpus} if backend == "vllm" else {"parallelize": True}
 
 
 def split_job(request: Request, suite: Suite, settings: Settings, parts: int, gpus: float = 0) -> list[Share]:

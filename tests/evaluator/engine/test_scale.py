@@ -13,7 +13,7 @@ import pytest
 from evaluator.download import adopt
 from evaluator.evaluation import Settings, evaluate
 from evaluator.job import MODEL
-from evaluator.scale import Far, together
+from evaluator.scale import Far, sharded, together
 from evaluator.shares import CannotJoin
 from src.core.model_checks import Limits
 from src.core.records import Request
@@ -42,6 +42,11 @@ def test_parts_become_one_run_folder() -> None:
 def test_parts_that_were_run_differently_are_refused() -> None:
     with pytest.raises(CannotJoin, match="model arguments"):
         together([part("a", batch_size=8), part("b", batch_size=4)])
+
+
+def test_a_model_too_large_for_a_gpu_is_spread_as_its_backend_can() -> None:
+    assert sharded("prefix-tree", 2) == {"parallelize": True}
+    assert sharded("vllm", 2) == {"tensor_parallel_size": 2}
 
 
 @pytest.fixture

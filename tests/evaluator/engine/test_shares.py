@@ -7,12 +7,14 @@ import json
 import os
 import signal
 import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evaluator.shares import CannotJoin, Share, ShareLost, gpus_for, join, join_configs, run, split
+from evaluator.shares import CannotJoin, Share, ShareLost, Stopped, gpus_for, join, join_configs, run, split
 from tests.evaluator.made_items import V2, make
 from tests.evaluator.tiny import make_llama
 
@@ -127,6 +129,26 @@ def split_run(data: Path, kill: bool, limit: int) -> tuple[bool, bool]:
 def test_two_workers_one_of_them_killed_give_the_result_of_one_process(tmp_path: Path) -> None:
     make(tmp_path, V2, most=4)
     assert split_run(tmp_path, kill=True, limit=3) == (True, True)
+
+
+def wait(share: Share) -> None:
+    time.sleep(120)
+
+
+@needs_ray
+def test_whoever_stops_does_not_wait_for_shares_under_way() -> None:
+    import ray
+
+    stop = threading.Event()
+    threading.Timer(2.0, stop.set).start()
+    ray.init(num_cpus=1, num_gpus=0, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    started = time.monotonic()
+    try:
+        with pytest.raises(Stopped):
+            list(run([Share("org/m", ("a",))], wait, stop=stop))
+    finally:
+        ray.shutdown()
+    assert time.monotonic() - started < 60
 
 
 def fail(share: Share) -> None:
