@@ -60,7 +60,12 @@ class Desk:
                     said.body = bytes(said.body)[: len(said.body) // 2]
                 return said
 
-            return call
+            @functools.wraps(answer)
+            async def at_once(*args: Any, **kwargs: Any) -> Any:
+                return call(*args, **kwargs)
+
+            # an answer that may sleep needs a thread of its own; in one process none does
+            return call if self.patient else at_once
 
         return wrap
 

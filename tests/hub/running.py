@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import unquote
 
 import uvicorn
 from huggingface_hub import constants
 from huggingface_hub.utils import httpx
 from huggingface_hub.utils._http import default_client_factory
-from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message
 
 from src.core.hub_client import use_client
 from tests.hub.desk import Hung
@@ -23,31 +22,57 @@ from tests.hub.server import build_app
 
 @contextmanager
 def in_process(hub: Hub) -> Iterator[str]:
-    """The endpoint under which this process's Hub client reaches it, without a socket."""
-    app = build_app(hub, patient=False)
-
-    async def decoded_once(scope: Scope, receive: Receive, send: Send) -> None:
-        if "raw_path" in scope:  # the test client decodes the path twice
-            scope = {**scope, "path": unquote(scope["raw_path"].partition(b"?")[0].decode())}
-        await app(scope, receive, send)
-
+    """The endpoint under which this process's Hub client reaches it, without a socket and without a thread."""
     constants.HF_HUB_DISABLE_XET = True
-    with TestClient(decoded_once, base_url="http://hub.test") as inside:
+    transport = Inside(build_app(hub, patient=False))
+    use_client(lambda: httpx.Client(transport=transport, follow_redirects=True), anew=True)
+    try:
+        yield "http://hub.test"
+    finally:
+        use_client(default_client_factory, anew=True)
 
-        class Transport(httpx.BaseTransport):
-            def handle_request(self, request: httpx.Request) -> httpx.Response:
-                try:
-                    answer = inside._transport.handle_request(request)
-                    answer.stream = httpx.ByteStream(b"".join(answer.stream))  # type: ignore[arg-type] # iter_raw would end it
-                    return answer
-                except Hung as hung:
-                    raise httpx.ReadTimeout("no answer", request=request) from hung
 
-        use_client(lambda: httpx.Client(transport=Transport(), follow_redirects=True), anew=True)
+class Inside(httpx.BaseTransport):
+    """Calls an application where the caller stands: each thread that asks answers for itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._loops = threading.local()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if not hasattr(self._loops, "mine"):
+            self._loops.mine = asyncio.new_event_loop()
         try:
-            yield "http://hub.test"
-        finally:
-            use_client(default_client_factory, anew=True)
+            return self._loops.mine.run_until_complete(self._answer(request))  # type: ignore[no-any-return]
+        except Hung as hung:
+            raise httpx.ReadTimeout("no answer", request=request) from hung
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        sent, said = request.read(), list[Message]()
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": request.method,
+            "scheme": request.url.scheme,
+            "path": request.url.path,
+            "raw_path": request.url.raw_path.partition(b"?")[0],
+            "root_path": "",
+            "query_string": request.url.query,
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "client": ("inside", 0),
+            "server": (request.url.host, 80),
+        }
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": sent, "more_body": False}
+
+        async def send(message: Message) -> None:
+            said.append(message)
+
+        await self._app(scope, receive, send)
+        body = b"".join(message.get("body", b"") for message in said[1:])
+        return httpx.Response(said[0]["status"], headers=said[0]["headers"], content=body, request=request)
 
 
 @contextmanager

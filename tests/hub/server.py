@@ -27,7 +27,7 @@ def build_app(hub: Hub, patient: bool = True) -> FastAPI:
     add_writing(app, desk)
 
     @app.exception_handler(Refused)
-    def refused(request: Request, error: Refused) -> Response:
+    async def refused(request: Request, error: Refused) -> Response:
         hub.refused[error.status] += 1
         headers = {"X-Error-Code": error.code, "X-Error-Message": str(error)} if error.code else {}
         if error.status == 429:
