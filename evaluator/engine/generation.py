@@ -156,7 +156,7 @@ class Generator:
         shared = [rng.randrange(vocabulary // 2, vocabulary) for _ in range(8)]
         jobs = [Job(shared + [rng.randrange(vocabulary // 2, vocabulary) for _ in range(n)], most) for n, most in TRIAL]
         with selfcheck.small_windows(model.config):
-            expected = [_plain(model, job) for job in jobs]
+            expected = [plainly(model, job) for job in jobs]
             found: dict[int, list[int]] = {}
             endless = Stops(self._lm.tokenizer, set())
             scorer = Scorer(model, Limits(24, 64), "packed", self._lm.mixed_precision_dtype, self._lm.device)
@@ -184,7 +184,7 @@ def is_greedy(request: Instance) -> bool:
 
 
 @torch.no_grad()
-def _plain(model: Any, job: Job) -> list[int]:
+def plainly(model: Any, job: Job) -> list[int]:
     """`job` token by token, each from a forward of the whole text so far: nothing cached, nothing beside it."""
     tokens = list(job.tokens)
     for _ in range(job.most):

@@ -55,7 +55,7 @@ def rows(model: Any, device: torch.device, longest: int, most: int = 64) -> int:
     kept = int(getattr(text, "num_key_value_heads", None) or heads)
     head = int(getattr(text, "head_dim", None) or int(text.hidden_size) // heads)
     size = torch.empty(0, dtype=model.dtype).element_size()
-    past = 2 * int(text.num_hidden_layers) * kept * head * size * longest * 2  # twice while it is concatenated
+    past = 2 * int(text.num_hidden_layers) * kept * head * size * longest * 2  # twice while it is moved
     return max(1, min(most, int(free_bytes(device) * SHARE / past)))
 
 
