@@ -54,6 +54,7 @@ class Reader:
         self._requests: dict[str, Request] = {}
         self._bodies: dict[str, dict[str, Any]] = {}  # path → content, of what is on show
         self._settled: dict[str, Standing] = {}  # finished and cancelled: they change no more
+        self._made: dict[str, tuple[Story, object, Standing]] = {}  # key → what its standing was made of, and it
         self._problems: dict[str, str] = {}
 
     def look(self) -> QueueState:
@@ -182,7 +183,7 @@ class Reader:
             if key in standings or (story.submitted is None and key not in self._requests):
                 continue
             try:
-                standings[key] = self.standing(key, story, now)
+                standings[key] = self._remembered(key, story, now)
             except (BadInput, NotFound) as error:
                 self._problems[key] = str(error)
                 continue
@@ -193,9 +194,19 @@ class Reader:
         ended = sorted((one for one in standings.values() if one.took), key=lambda one: one.ended or now)
         took = [one.took for one in ended[-self.RECENT :] if one.took]
         running = sum(one.status is Status.RUNNING for one in standings.values())
+        pace = estimate(1, took, running)
         for place, one in enumerate(waiting, start=1):
-            standings[one.key] = replace(one, place=place, wait=estimate(place, took, running))
+            standings[one.key] = replace(one, place=place, wait=pace * place if pace else None)
         return QueueState(now, standings, self._rev, tuple(self._problems.values()))
+
+    def _remembered(self, key: str, story: Story, now: datetime) -> Standing:
+        """The same standing, made anew only where something changed it: an event, a vote, or the time."""
+        request, ms = self._request(key, story), milliseconds(now)
+        mark = (story.status(ms), ms < story.again_at(), self._votes.count(request.model, request.revision))
+        known = self._made.get(key)
+        if known is None or known[0] is not story or known[1] != mark:
+            known = self._made[key] = (story, mark, self.standing(key, story, now))
+        return known[2]
 
     def _report(self, key: str, story: Story, status: Status) -> FailureReport | None:
         lost = status is Status.FAILED and story.attempts >= POISON and story.holder is not None

@@ -127,5 +127,4 @@ def estimate(place: int, took: Sequence[timedelta], boxes: int) -> timedelta | N
     """How long until the request at `place` starts: the median recent run, with as many boxes as run now."""
     if not took or not boxes:
         return None
-    seconds = median(one.total_seconds() for one in took) * place / boxes
-    return timedelta(seconds=round(seconds))
+    return timedelta(seconds=round(median(one.total_seconds() for one in took) / boxes)) * place
