@@ -118,7 +118,8 @@ class Worker:
                 return following
             failure = outcome.failure or Failure("unknown", "It ended without saying why.")
             self._notice("ended", {"model": claim.request.model, "code": failure.code, "message": failure.message})
-            if failure.code in NOBODYS_FAULT:
+            # who stops a box may stop the child with it, which then looks as if it had crashed
+            if failure.code in NOBODYS_FAULT or self.stop.is_set():
                 if failure.code == "box":
                     self.stop.set()  # whatever is missing here is missing for the next one too
                 self._queue.give_back(claim)

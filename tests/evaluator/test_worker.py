@@ -93,6 +93,20 @@ def test_only_what_fits_the_box_and_its_suites_is_claimed(queue: Queue, workspac
     assert {one.request.model for one in queue.snapshot().waiting} == {"org/large", "org/old-suite"}
 
 
+def test_a_child_that_is_stopped_together_with_its_box_has_not_failed(queue: Queue, workspace: Path) -> None:
+    """As systemd stops a service: every process of it at once."""
+    key = queue.submit(a_request()).key
+
+    def evaluate(*_: Any, **__: Any) -> Outcome:
+        box.stop.set()
+        return Outcome(failure=Failure("crashed", "The evaluation ended with exit code 143."))
+
+    box = worker(queue, workspace, evaluate)
+    box.run(wait=None)
+    standing = queue.snapshot()[key]
+    assert (standing.status, standing.attempts, standing.failure) == (Status.PENDING, 0, None)
+
+
 @pytest.mark.parametrize("code", ["", "Out of memory!", "x" * 99])
 def test_a_child_that_names_its_failure_as_it_likes_does_not_stop_the_box(
     queue: Queue, workspace: Path, code: str
