@@ -29,8 +29,11 @@ function inked(trace) {
   if (trace.meta === "ink") return { ...trace, line: { ...trace.line, color: ink }, marker: { color: ink } };
   if (trace.type === "heatmap") return { ...trace, textfont: { color: ink, size: 13 } };
   if (trace.type === "bar" || !isDark()) return trace; // white words stand in the bars
-  const lifted = (part) => part && { ...part, color: LIFTED[part.color] ?? part.color };
-  return { ...trace, marker: lifted(trace.marker), line: lifted(trace.line) };
+  const lifted = { ...trace }; // a part that is not there must not be there as undefined either: plotly looks into it
+  for (const part of ["marker", "line"]) {
+    if (trace[part]) lifted[part] = { ...trace[part], color: LIFTED[trace[part].color] ?? trace[part].color };
+  }
+  return lifted;
 }
 
 function dressed(layout) {

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
+from src.board.direction import is_higher_better
 from src.board.snapshot import Snapshot
 from src.core.statistics.relative import Gain, gain_over_base
 from src.core.suites import Benchmark, Suite
@@ -128,9 +129,10 @@ def model_view(
     if rows.empty:
         return Missing(model, _suggestions(frame, model))
     own = frame.loc[rows]
-    row = _chosen(own, precision, revision)
+    higher = is_higher_better(snapshot.suite, "average")
+    row = _chosen(own, precision, revision, higher)
     facts = _facts(row)
-    base = _base(frame, facts)
+    base = _base(frame, facts, higher)
     peers, among = _peers(
         frame, facts["params_b"], ["average", *(f"{each.key}.score" for each in snapshot.suite.benchmarks)]
     )
@@ -140,11 +142,11 @@ def model_view(
         facts=facts,
         lines=tuple(_lines(snapshot.suite, row, base, among)),
         peers=peers,
-        rank=_rank(frame["average"], row["average"]),
+        rank=_rank(frame["average"], row["average"], higher),
         runs=tuple(_run(each) for _, each in _newest_first(own).iterrows()),
         base=None if base is None else _run(base),
-        ancestors=tuple(_ancestors(frame, base)),
-        made_from_it=tuple(_made_from(frame, str(row["model"]))),
+        ancestors=tuple(_ancestors(frame, base, higher)),
+        made_from_it=tuple(_made_from(frame, str(row["model"]), higher)),
         made_from_it_count=frame.loc[frame["base_model"] == row["model"], "model"].nunique(),
         links=tuple(_links(snapshot, facts)),
         command=reproduce(snapshot.suite, facts),
@@ -194,21 +196,21 @@ def _tasks(suite: Suite) -> tuple[tuple[str, int | None], ...]:
     return tuple((",".join(task.name for task in suite.tasks if task.shots == n), n) for n in shots)
 
 
-def _chosen(own: pd.DataFrame, precision: str | None, revision: str | None) -> pd.Series:
+def _chosen(own: pd.DataFrame, precision: str | None, revision: str | None, higher: bool) -> pd.Series:
     kept = own
     if precision and (own["precision"] == precision).any():
         kept = kept[kept["precision"] == precision]
     if revision and (fits := kept["revision"].fillna("").str.startswith(revision)).any():
         kept = kept[fits]
-    return kept.sort_values(["average", "submission_date"], ascending=False, na_position="last").iloc[0]
+    return kept.sort_values(["average", "submission_date"], ascending=[not higher, False], na_position="last").iloc[0]
 
 
-def _base(frame: pd.DataFrame, facts: Mapping[str, Any]) -> pd.Series | None:
+def _base(frame: pd.DataFrame, facts: Mapping[str, Any], higher: bool) -> pd.Series | None:
     """The base model's row: of the same precision where it has one."""
     if not facts["base_model"]:
         return None
     own = frame[frame["model"] == facts["base_model"]]
-    return None if own.empty else _chosen(own, facts["precision"], None)
+    return None if own.empty else _chosen(own, facts["precision"], None, higher)
 
 
 def _peers(frame: pd.DataFrame, size: float | None, scores: list[str]) -> tuple[Peers, pd.DataFrame]:
@@ -223,8 +225,8 @@ def _peers(frame: pd.DataFrame, size: float | None, scores: list[str]) -> tuple[
 def _lines(suite: Suite, row: pd.Series, base: pd.Series | None, among: pd.DataFrame) -> list[Line]:
     def line(key: str, path: str, title: str, text: str, benchmark: Benchmark | None) -> Line:
         score = _known(row[path])
-        bounds = (benchmark.bounds if benchmark else (0.0, 100.0)) or _range(among[path])
-        higher = benchmark.higher_is_better if benchmark else True
+        higher = is_higher_better(suite, path)
+        bounds = _bounds(benchmark, among[path], higher)
         return Line(
             key,
             title,
@@ -253,8 +255,16 @@ def _gained(row: pd.Series, base: pd.Series, score: str, error: str) -> Gain | N
 AVERAGE = "Plain mean of the benchmarks’ scores; none while one of them is missing."
 
 
+def _bounds(benchmark: Benchmark | None, scores: pd.Series, higher: bool) -> tuple[float, float]:
+    """From where to where a score is drawn: over its whole range where that is one of points, else as far as scores go.
+
+    Word error rates may pass 100, and speeds know no end: on such a range all models would stand in one place.
+    """
+    bounds = benchmark.bounds if benchmark else (0.0, 100.0)
+    return bounds if bounds and higher and bounds[1] - bounds[0] <= 100 else _range(scores)
+
+
 def _range(scores: pd.Series) -> tuple[float, float]:
-    """Of a benchmark without bounds, those of its scores."""
     low, high = float(scores.min()), float(scores.max())
     return (low, high) if low < high else (0.0, 100.0)
 
@@ -268,22 +278,24 @@ def _place(scores: pd.Series, score: float | None, bounds: tuple[float, float], 
     return Place(better + 1, len(known), tuple(int(height) for height in heights))
 
 
-def _rank(averages: pd.Series, average: Any) -> tuple[int, int] | None:
+def _rank(averages: pd.Series, average: Any, higher: bool) -> tuple[int, int] | None:
     value = _known(average)
     known = averages.dropna()
-    return None if value is None else (int((known > value).sum()) + 1, len(known))
+    return None if value is None else (int((known > value if higher else known < value).sum()) + 1, len(known))
 
 
 def _newest_first(own: pd.DataFrame) -> pd.DataFrame:
     return own[IDENTITY].sort_values(["submission_date", "precision"], ascending=[False, True], na_position="last")
 
 
-def _made_from(frame: pd.DataFrame, model: str, most: int = 5) -> list[Run]:
-    made = frame.loc[frame["base_model"] == model, IDENTITY].sort_values("average", ascending=False, na_position="last")
+def _made_from(frame: pd.DataFrame, model: str, higher: bool, most: int = 5) -> list[Run]:
+    made = frame.loc[frame["base_model"] == model, IDENTITY].sort_values(
+        "average", ascending=not higher, na_position="last"
+    )
     return [_run(row) for _, row in made.drop_duplicates("model").head(most).iterrows()]
 
 
-def _ancestors(frame: pd.DataFrame, base: pd.Series | None, most: int = 8) -> Iterator[Run | str]:
+def _ancestors(frame: pd.DataFrame, base: pd.Series | None, higher: bool, most: int = 8) -> Iterator[Run | str]:
     """Above the base: its base, and so on, until the board knows no further."""
     seen: set[str] = set()
     while base is not None and len(seen) < most:
@@ -292,7 +304,7 @@ def _ancestors(frame: pd.DataFrame, base: pd.Series | None, most: int = 8) -> It
         seen.add(facts["model"])
         if not above or above in seen:  # some cards name each other
             return
-        base = _base(frame, facts)
+        base = _base(frame, facts, higher)
         yield above if base is None else _run(base)
 
 

@@ -28,6 +28,9 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
         h("h2", {}, "From answers to a score"),
         _rules(suite),
         _scorers(suite),
+        _baselines(suite),
+        h("h2", {}, "How sure a number is"),
+        h("ul", {}, [h("li", {}, part) for part in _certainty(snapshot)]),
         h("h2", {}, "Where these rows come from"),
         _source(snapshot, board),
     )
@@ -53,7 +56,7 @@ def _benchmark(benchmark: Benchmark) -> Markup:
     facts = (
         benchmark.items and f"{benchmark.items:,} items",
         tasks > 1 and f"{tasks} tasks",
-        benchmark.shots is not None and f"{benchmark.shots or 'no'} worked examples before each question",
+        benchmark.shots is not None and _shots(benchmark.shots),
         _chance(benchmark),
     )
     return h(
@@ -66,6 +69,10 @@ def _benchmark(benchmark: Benchmark) -> Markup:
     )
 
 
+def _shots(shots: int) -> str:
+    return f"{shots or 'no'} worked example{'' if shots == 1 else 's'} before each question"
+
+
 def _chance(benchmark: Benchmark) -> str | None:
     chances = sorted({task.chance for task in benchmark.tasks if task.chance is not None})
     if not chances:
@@ -75,7 +82,10 @@ def _chance(benchmark: Benchmark) -> str | None:
 
 
 def _words(metric: str) -> str:
-    return metric.replace("_", " ")
+    return " ".join(METRIC_WORDS.get(part, part) for part in metric.split("_"))
+
+
+METRIC_WORDS = {"acc": "accuracy", "inst": "instruction"}
 
 
 AVERAGES = {
@@ -108,6 +118,58 @@ def _scorers(suite: Suite) -> Markup | None:
     )
 
 
+def _baselines(suite: Suite) -> Markup | None:
+    """What is no row of the board, to hold its rows against."""
+    if not suite.baselines:
+        return None
+    head = [h("th", {"scope": "col"}, "Baseline")]
+    head += [h("th", {"scope": "col", "class": "lb-num"}, benchmark.title) for benchmark in suite.benchmarks]
+    rows = [
+        h(
+            "tr",
+            {},
+            h("th", {"scope": "row"}, each.title, h("small", {"class": "lb-quiet"}, each.help)),
+            [
+                h("td", {"class": "lb-num"}, number(each.scores.get(benchmark.key), benchmark.digits) or "unknown")
+                for benchmark in suite.benchmarks
+            ],
+        )
+        for each in suite.baselines
+    ]
+    return join(
+        h("h2", {"id": "baselines"}, "Baselines"),
+        h("p", {}, "No rows of the board, but something to hold them against; the charts draw them as dashed lines."),
+        h(
+            "div",
+            {"class": "lb-scroll", "tabindex": "0", "role": "region", "aria-labelledby": "baselines"},
+            h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
+        ),
+    )
+
+
+def _certainty(snapshot: Snapshot) -> list[Markup | str]:
+    """What the signs of uncertainty on the table and the pages mean, as far as this board has them."""
+    frame = snapshot.frame
+    approximate = any(frame[column].eq(True).any() for column in frame if column.endswith(".approximate"))
+    at_chance = any(frame[column].eq(True).any() for column in frame if column.endswith(".at_chance"))
+    told: list[Markup | str | None] = [
+        join(
+            "± behind an average, and the thin line below a score: the 95 % interval, what other questions of the same "
+            "kinds might have given. Two intervals that overlap may still differ: ",
+            h("a", {"href": "compare"}, "compare"),
+            " the two, since models that answered the same questions are told apart more finely.",
+        ),
+        "Two numbers beside a rank, such as 4–19: the places that chance alone leaves open, at 95 %, all models taken "
+        "together (Mogstad, Romano, Shaikh and Wilhelm 2024). A dot says that a row cannot be told from the best.",
+        "A score in italics is at chance: it cannot be told from guessing." if at_chance else None,
+        "Approximate: only the counts of right answers are known, so that the interval is reckoned from them; where a "
+        "run published its answers, from those."
+        if approximate
+        else None,
+    ]
+    return [each for each in told if each]
+
+
 SOURCES = {
     "live": "They are read from {store}.",
     "local": "They are read from the folder {store}.",
@@ -123,7 +185,9 @@ def _source(snapshot: Snapshot, board: Board) -> Markup:
     told = SOURCES[snapshot.source].format(store=snapshot.store or board.store.name)
     if snapshot.source in ("live", "local", "copy"):
         told += f" Last in step with it at {snapshot.as_of:%Y-%m-%d %H:%M} UTC."
-    graded = ", ".join(f"{count:,} by the rules of {scorer}" for scorer, count in sorted(scorers.items()))
+    graded = ", ".join(
+        f"{count:,} by the rules of {scorer}".replace("-", "\u2011") for scorer, count in sorted(scorers.items())
+    )
     return join(
         h("p", {}, told, graded and f" Graded: {graded}."),
         notes and join(h("p", {}, "What was left out or mended on the way in:"), h("ul", {}, notes)),

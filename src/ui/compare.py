@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from src.board import compare
-from src.board.columns import PRECISION_SHORT
-from src.board.compare import Comparison, Contrast, Disagreement, Line
-from src.board.detail_files import DetailFiles, is_gated
+from src.board.columns import SIZES
+from src.board.detail_files import DetailFiles
+from src.board.direction import is_higher_better
 from src.board.query import Query, run
 from src.board.snapshot import Board, Snapshot
 from src.core.errors import BoardError, NotFound
 from src.settings import Settings
-from src.ui import assets
+from src.ui import assets, compare_questions, compare_table
+from src.ui.compare_table import name_of
 from src.ui.html import h, join
 from src.ui.page import Page, View, Visit, snapshot_of
-from src.ui.samples import graded, verbatim
 
 FIND = "compare/find.json"
-QUESTIONS = "compare/questions"
-SHOWN_QUESTIONS = 10
-KEY = (
-    "In brackets: the 95 % interval of the difference, in points. “shows 3.1”: a true difference of 3.1 would be seen "
-    "four times out of five. “paired”: both answered the same questions, joined one by one. “approximate”: only counts "
-    "are known, so the interval is wider than it need be. p holds for all models of a line together."
-)
-LONGEST = 1200  # characters of a question or an answer before it is folded
 
 
 def view(board: Board, settings: Settings, visit: Visit) -> View:
@@ -44,7 +36,11 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
         try:
             files = DetailFiles(board.shown, snapshot.suite)
             found = compare.compare(compare.pick(snapshot.frame, ids), snapshot.suite, files.open)
-            body = join(_table(found), _unlike(found), _questions(found, files, snapshot, ids))
+            body = join(
+                compare_table.differences(found, snapshot.suite, visit.query.get("suite")),
+                compare_table.unlike(found),
+                compare_questions.folds(found, files, snapshot, ids),
+            )
         except BoardError as error:
             problem = str(error)
     intro = (
@@ -54,12 +50,12 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
     )
     page = h(
         "article",
-        {"class": "lb-compare", "data-compare": True, "data-find": FIND},
+        {"class": "lb-wide lb-compare", "data-compare": True, "data-find": FIND},
         h("h1", {}, "Compare"),
         h("p", {"class": "lb-intro"}, intro),
         problem and h("p", {"class": "lb-problem", "role": "alert"}, problem),
         _picker(snapshot, ids, visit.query),
-        body,
+        body or (_ideas(snapshot, visit.query) if not ids else None),
     )
     head = join(
         h("link", {"rel": "stylesheet", "href": assets.url("compare/compare.css")}),
@@ -76,7 +72,7 @@ def routes(board: Board, settings: Settings) -> list[BaseRoute]:
         snapshot = snapshot_of(board, request.query_params)
         selection = run(snapshot.frame, Query(q=request.query_params.get("q", "")))
         rows = snapshot.frame.iloc[selection.rows[:12]]
-        return JSONResponse([{"id": row["id"], "name": _name(row)} for row in rows.to_dict("records")])
+        return JSONResponse([{"id": row["id"], "name": name_of(row)} for row in rows.to_dict("records")])
 
     def questions(request: Request) -> Response:
         params = request.query_params
@@ -87,14 +83,14 @@ def routes(board: Board, settings: Settings) -> list[BaseRoute]:
             opened = [files.open(row, params.get("task", "")) for row in rows]
             if opened[0] is None or opened[1] is None:
                 raise NotFound("One of the two published no answers to these questions.")
-            found = compare.disagreements(opened[0], opened[1], SHOWN_QUESTIONS)
-            return HTMLResponse(_disagreements(found, rows, params.get("task", "")))
+            found = compare.disagreements(opened[0], opened[1], compare_questions.SHOWN)
+            return HTMLResponse(compare_questions.disagreements(found, rows, params.get("task", "")))
         except BoardError as error:
             return HTMLResponse(h("p", {"class": "lb-problem"}, str(error)), status_code=404)
 
     return [
         Route(f"/{FIND}", find, methods=["GET"]),
-        Route(f"/{QUESTIONS}", questions, methods=["GET"]),
+        Route(f"/{compare_questions.QUESTIONS}", questions, methods=["GET"]),
     ]
 
 
@@ -103,9 +99,10 @@ def _ids(snapshot: Snapshot, params: Mapping[str, str]) -> list[str]:
     named = [each.strip() for each in f"{params.get('models', '')},{params.get('add', '')}".split(",") if each.strip()]
     frame = snapshot.frame
     known = set(frame["id"])
+    higher = is_higher_better(snapshot.suite, "average")
     ids = []
     for each in named:
-        best = frame[frame["model"] == each].sort_values("average", ascending=False, na_position="last")
+        best = frame[frame["model"] == each].sort_values("average", ascending=not higher, na_position="last")
         ids.append(each if each in known or best.empty else str(best["id"].iloc[0]))
     return list(dict.fromkeys(ids))
 
@@ -115,7 +112,7 @@ def _picker(snapshot: Snapshot, ids: Sequence[str], params: Mapping[str, str]) -
     rows = snapshot.frame[snapshot.frame["id"].isin(ids)].set_index("id", drop=False)
     chips = []
     for at, each in enumerate(ids):
-        name = _name(rows.loc[each].to_dict()) if each in rows.index else each
+        name = name_of(rows.loc[each].to_dict()) if each in rows.index else each
         rest = [other for other in ids if other != each]
         first = at and h("a", {"href": _address([each, *rest], suite), "title": "Hold the others against it"}, "first")
         out = h("a", {"href": _address(rest, suite), "aria-label": f"Remove {name}"}, "×")
@@ -143,179 +140,34 @@ def _picker(snapshot: Snapshot, ids: Sequence[str], params: Mapping[str, str]) -
     return h("div", {"class": "lb-picked"}, h("ul", {"aria-label": "Models"}, chips), add if len(ids) < 6 else None)
 
 
-def _table(found: Comparison) -> Markup:
-    lines = [found.average, *found.benchmarks]
-    reach = max((_reach(contrast) for line in lines for contrast in line.contrasts if contrast), default=1.0)
-    top = h(
-        "tr",
-        {},
-        h("th", {"scope": "col"}, "Benchmark"),
-        [h("th", {"scope": "col"}, h("a", {"href": _model(row)}, _name(row))) for row in found.rows],
+def _ideas(snapshot: Snapshot, params: Mapping[str, str]) -> Markup | None:
+    """Comparisons that this board offers by itself, for whoever has not chosen yet."""
+    frame = snapshot.frame
+    whole = frame.iloc[run(frame, Query()).rows] if len(frame) else frame
+    whole = whole[whole["average"].notna()].drop_duplicates("model")
+    suite = {"suite": params["suite"]} if params.get("suite") else {}
+    by_size = [whole[whole["params_b"].between(s.low or 0, s.high or np.inf, inclusive="left")] for s in SIZES]
+    based = whole[whole["base_model"].isin(whole["model"])].head(1)
+    base = whole[whole["model"].isin(based["base_model"])].head(1)
+    ideas = (
+        ("The two best", list(whole["id"].head(2))),
+        ("The best of each size", [str(part["id"].iloc[0]) for part in by_size if len(part)]),
+        ("The best that was made from another, and what it was made from", [*based["id"], *base["id"]]),
     )
-    body = [
-        h(
-            "tr",
-            {"class": "lb-average" if line is found.average else None},
-            h("th", {"scope": "row"}, line.title),
-            [h("td", {}, _score(line, at), _contrast(line.contrasts[at], reach)) for at in range(len(found.rows))],
-        )
-        for line in lines
+    links = [
+        h("li", {}, h("a", {"href": _address(ids, suite)}, words))
+        for words, ids in ideas
+        if compare.FEWEST <= len(set(ids)) <= compare.MOST
     ]
-    return join(
-        h(
-            "div",
-            {"class": "lb-scroll", "tabindex": "0", "role": "region", "aria-label": "Scores and differences"},
-            h("table", {"class": "lb-contrasts"}, h("thead", {}, top), h("tbody", {}, body)),
-        ),
-        h("p", {"class": "lb-key"}, KEY),
-    )
-
-
-def _score(line: Line, at: int) -> Markup:
-    score = line.scores[at]
-    return h("span", {"class": "lb-score"}, "missing" if score is None else f"{score:.2f}")
-
-
-def _contrast(contrast: Contrast | None, reach: float) -> Markup:
-    if contrast is None:
-        return Markup("")
-    low, high = contrast.interval.low, contrast.interval.high
-    wins = "" if contrast.wins is None else f"{contrast.wins} won, {contrast.losses} lost · "
-    sure = f"{wins}p {_p(contrast.p)} · shows {contrast.smallest_detectable:.1f} · {contrast.method}"
-    return join(
-        h(
-            "span",
-            {"class": "lb-difference", "data-clear": contrast.is_clear},
-            f"{contrast.value:+.2f} ",
-            h("small", {}, f"({low:+.1f} to {high:+.1f})"),
-        ),
-        _whisker(contrast.value, low, high, reach, contrast.is_clear),
-        h("small", {"class": "lb-how"}, sure, contrast.problem and f" Not paired: {contrast.problem}"),
-    )
-
-
-def _whisker(value: float, low: float, high: float, reach: float, is_clear: bool) -> Markup:
-    """The interval on a line whose middle is "no difference"; both ends lie `reach` points away."""
-
-    def x(points: float) -> str:
-        return f"{60 + 58 * max(-1.0, min(1.0, points / reach)):.1f}"
-
-    return h(
-        "svg",
-        {"class": "lb-whisker", "viewBox": "0 0 120 12", "aria-hidden": "true", "data-clear": is_clear},
-        h("line", {"class": "zero", "x1": "60", "x2": "60", "y1": "0", "y2": "12"}),
-        h("line", {"x1": x(low), "x2": x(high), "y1": "6", "y2": "6"}),
-        h("circle", {"cx": x(value), "cy": "6", "r": "3"}),
-    )
-
-
-def _reach(contrast: Contrast) -> float:
-    return max(abs(contrast.interval.low), abs(contrast.interval.high))
-
-
-def _unlike(found: Comparison) -> Markup:
-    if not found.unlike:
-        return h("p", {"class": "lb-alike"}, "These runs are alike in precision, chat template, weights and scorer.")
-    top = h(
-        "tr", {}, h("th", {"scope": "col"}, "Setting"), [h("th", {"scope": "col"}, _name(row)) for row in found.rows]
-    )
-    body = [
-        h(
-            "tr",
-            {},
-            h("th", {"scope": "row"}, unlike.title, h("small", {"class": "lb-how"}, unlike.why)),
-            [h("td", {}, value) for value in unlike.values],
-        )
-        for unlike in found.unlike
-    ]
+    if not links:
+        return None
     return h(
         "section",
-        {"class": "lb-unlike", "aria-labelledby": "lb-unlike"},
-        h("h2", {"id": "lb-unlike"}, "Not run alike"),
-        h("p", {}, "Part of a difference may come from these settings rather than from the models."),
-        h("div", {"class": "lb-scroll", "tabindex": "0"}, h("table", {}, h("thead", {}, top), h("tbody", {}, body))),
+        {"class": "lb-ideas", "aria-labelledby": "lb-ideas"},
+        h("h2", {"id": "lb-ideas"}, "To begin with"),
+        h("ul", {}, links),
+        h("p", {"class": "lb-quiet"}, "On the leaderboard, c chooses a row; the count stands beside Compare above."),
     )
-
-
-def _questions(found: Comparison, files: DetailFiles, snapshot: Snapshot, ids: Sequence[str]) -> Markup:
-    """One fold for each task that the first two models both published; filled when opened."""
-    first, second = found.rows[:2]
-    mine, theirs = files.tasks(first), files.tasks(second)
-    folds = []
-    for task in snapshot.suite.tasks:
-        if task.name not in mine or task.name not in theirs:
-            continue
-        address = {"first": ids[0], "second": ids[1], "task": task.name, "suite": snapshot.suite.name}
-        folds.append(
-            h(
-                "details",
-                {"data-questions": f"{QUESTIONS}?{urlencode(address)}"},
-                h("summary", {}, task.title),
-                h("div", {"aria-live": "polite"}, "Looking …"),
-            )
-        )
-    return h(
-        "section",
-        {"class": "lb-questions", "aria-labelledby": "lb-questions"},
-        h("h2", {"id": "lb-questions"}, "Where they part"),
-        h(
-            "p",
-            {},
-            f"Questions that {_name(first)} and {_name(second)} were graded differently on, joined on the question.",
-        )
-        if folds
-        else h("p", {}, "The first two models have not both published their answers, so no questions can be shown."),
-        folds,
-    )
-
-
-def _disagreements(found: Sequence[Disagreement], rows: Sequence[Mapping[str, Any]], task: str) -> Markup:
-    if not found:
-        return h("p", {}, "None: both were graded alike on every question.")
-    items = []
-    for each in found:
-        sides = [
-            h(
-                "div",
-                {"data-right": graded(sample.score)[1]},
-                h("dt", {}, _name(row)),
-                h("dd", {}, _folded(sample.answer), h("small", {}, graded(sample.score)[0])),
-            )
-            for row, sample in zip(rows, (each.first, each.second), strict=True)
-        ]
-        hidden = is_gated(task) or each.first.question is None
-        question = f"Question {each.doc_hash[:12]} (not shown: this benchmark is kept out of plain text)"
-        items.append(
-            h(
-                "li",
-                {},
-                h("p", {"class": "lb-question"}, question if hidden else _folded(each.first.question)),
-                h("dl", {}, sides),
-                not hidden and h("p", {"class": "lb-how"}, "Target: ", _folded(each.first.target)),
-            )
-        )
-    return h("ol", {"class": "lb-disagreements"}, items)
-
-
-def _folded(text: str | None) -> Markup:
-    if not text or len(text) <= LONGEST:
-        return verbatim(text)
-    return join(verbatim(text[:LONGEST] + " …"), h("details", {}, h("summary", {}, "all of it"), verbatim(text)))
-
-
-def _name(row: Mapping[str, Any]) -> str:
-    precision = row.get("precision")
-    if not isinstance(precision, str):  # unknown
-        return str(row["model"])
-    return f"{row['model']} ({PRECISION_SHORT.get(precision, precision)})"
-
-
-def _model(row: Mapping[str, Any]) -> str:
-    return f"model/{row['model']}"
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
 def _address(ids: Sequence[str], more: Mapping[str, str]) -> str:

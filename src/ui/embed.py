@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from markupsafe import Markup
 
-from src.board.columns import Column
+from src.board.columns import TYPES, Column
 from src.board.listing import listing, of_model, plain
 from src.board.query import Query
 from src.board.snapshot import Board, Snapshot
@@ -145,6 +145,8 @@ def _cell(value: Any, column: Column, spread: str | None) -> Markup:
         text = "–"
     elif isinstance(value, float):
         text = f"{value:.{column.digits}f}"
+    elif column.kind == "type" and value in TYPES:
+        text = TYPES[value].title
     else:
         text = str(value)[:200]
     return h("td", {"class": _side(column), "title": spread if column.key == "average" else None}, text)

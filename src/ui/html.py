@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-VOID = frozenset({"base", "br", "hr", "img", "input", "link", "meta", "col"})
+VOID = frozenset({"base", "br", "hr", "img", "input", "link", "meta", "col", "wbr"})
 SAFE_URL = re.compile(r"(?:https?://|mailto:|(?![a-z][a-z0-9+.-]*:))", re.IGNORECASE)
 IGNORED = re.compile(r"[\x00-\x20]")  # browsers read "java\nscript:" as one word
 URLS = frozenset({"href", "src", "action", "poster"})

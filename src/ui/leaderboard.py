@@ -30,7 +30,10 @@ def sentence(snapshot: Snapshot) -> str:
     rows, names = len(snapshot.frame), snapshot.models
     benchmarks = len(snapshot.suite.benchmarks)
     runs = f" in {rows:,} runs" if rows != names else ""
-    return f"{names:,} open models{runs} on {NUMBERS.get(benchmarks, benchmarks)} benchmarks, each run the same way."
+    if snapshot.suite.kind == "votes":
+        return f"{names:,} models, ranked by people’s votes between pairs of them."
+    told = f"{NUMBERS.get(benchmarks, benchmarks)} benchmark{'s' if benchmarks > 1 else ''}"
+    return f"{names:,} open models{runs} on {told}, each run the same way."
 
 
 NUMBERS = dict(enumerate(("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")))

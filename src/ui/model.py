@@ -13,13 +13,14 @@ from markupsafe import Markup
 
 from src.board.audit import Finding, audit, by_row
 from src.board.columns import TYPES
-from src.board.model import Line, Missing, ModelView, Peers, Run, model_view
+from src.board.model import Missing, ModelView, Run, model_view
 from src.board.per_frame import per_frame
 from src.board.snapshot import Board, Snapshot
 from src.core import suites
 from src.settings import Settings
-from src.ui import past, run_sections, samples, standing
-from src.ui.figures import number, signed, strip
+from src.ui import cite, model_scores, past, run_sections, samples, standing
+from src.ui.addresses import model_page
+from src.ui.figures import number
 from src.ui.html import h, join
 from src.ui.page import Page, View, Visit, snapshot_of
 
@@ -39,6 +40,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("place", "Place", standing.tab),
     Section("history", "History", past.history),
     Section("settings", "Settings of the run", run_sections.settings),
+    Section("cite", "Cite", cite.tab),
 )
 """What a model's page offers to open, in this order; a new section is its function and its line here."""
 
@@ -47,8 +49,9 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
     """What the snapshot says of the model, or which models are meant perhaps."""
     snapshot = snapshot_of(board, visit.query)
     name = visit.params["model"]
+    query = visit.query.get
     asked = Asked(
-        name, visit.query.get("precision"), visit.query.get("revision"), snapshot.source, snapshot.store, snapshot
+        name, query("precision"), query("revision"), query("suite"), snapshot.source, snapshot.store, snapshot
     )
     found = _view(snapshot.frame, asked)
     if isinstance(found, Missing):
@@ -65,6 +68,7 @@ class Asked:
     model: str
     precision: str | None
     revision: str | None
+    suite: str | None  # as the address has it
     source: str
     store: str
     snapshot: Snapshot = field(compare=False)
@@ -77,7 +81,7 @@ def _view(frame: pd.DataFrame, asked: Asked) -> View | Missing:
         return found
     description = f"{found.run.model} on {found.suite.title}: average {number(found.run.average, 2)}."
     findings = _touched(asked.snapshot).get(found.run.id, ())
-    return View(found.run.model, _page(found, findings), samples.head(), description)
+    return View(found.run.model, _page(found, findings, asked.suite), samples.head(), description)
 
 
 def build(demo: gr.Blocks, board: Board, settings: Settings) -> None:
@@ -99,28 +103,28 @@ def _audited(frame: pd.DataFrame, suite: str) -> Mapping[str, tuple[Finding, ...
     return by_row(audit(frame, suites.load(suite)))
 
 
-def address(run: Run, suite: str | None = None) -> str:
-    """Where a run's page lies, relative to the board's root."""
-    query = run.query | ({"suite": suite} if suite else {})
-    return f"model/{quote(run.model)}" + (f"?{urlencode(query)}" if query else "")
-
-
-def _page(view: ModelView, findings: Sequence[Finding]) -> Markup:
+def _page(view: ModelView, findings: Sequence[Finding], suite: str | None) -> Markup:
     return h(
         "article",
         {"class": "lb-wide lb-model", "aria-labelledby": "lb-title"},
-        _identity(view, findings),
-        h("div", {"class": "lb-model-scores"}, _scores(view)),
-        h("div", {"class": "lb-model-beside"}, _runs(view), _lineage(view), _reproduce(view)),
+        _identity(view, findings, suite),
+        h("div", {"class": "lb-model-scores"}, model_scores.scores(view, suite)),
+        h("div", {"class": "lb-model-beside"}, _runs(view, suite), _lineage(view, suite), _reproduce(view)),
     )
 
 
-def _identity(view: ModelView, findings: Sequence[Finding]) -> Markup:
+def _identity(view: ModelView, findings: Sequence[Finding], suite: str | None) -> Markup:
     organisation, slash, name = view.run.model.rpartition("/")
     return h(
         "header",
         {"class": "lb-identity"},
-        h("p", {"class": "lb-crumb"}, h("a", {"href": "./"}, "Leaderboard"), " / ", view.suite.title),
+        h(
+            "p",
+            {"class": "lb-crumb"},
+            h("a", {"href": f"./?suite={suite}" if suite else "./"}, "Leaderboard"),
+            " / ",
+            view.suite.title,
+        ),
         h(
             "h1",
             {"id": "lb-title", "dir": "auto"},
@@ -175,102 +179,12 @@ def _flags(view: ModelView) -> list[Markup]:
     ]
 
 
-def _scores(view: ModelView) -> Markup:
-    base = view.base
-    head = [
-        h("th", {"scope": "col"}, "Benchmark"),
-        h("th", {"scope": "col", "class": "lb-num"}, "Score"),
-        h("th", {"scope": "col", "class": "lb-num lb-raw", "title": RAW}, "Raw"),
-        h("th", {"scope": "col", "class": "lb-strip-head"}, _among(view.peers)),
-        h("th", {"scope": "col", "class": "lb-num"}, "Place"),
-        base and h("th", {"scope": "col", "class": "lb-num"}, h("a", {"href": address(base)}, "Base")),
-        base and h("th", {"scope": "col", "class": "lb-num", "title": GAIN}, "Gain"),
-    ]
-    return h(
-        "section",
-        {"aria-labelledby": "lb-scores"},
-        h("h2", {"id": "lb-scores"}, "Scores"),
-        h("p", {"class": "lb-quiet"}, _standing(view)),
-        h(
-            "div",
-            {"class": "lb-scroll", "role": "region", "aria-label": "Table of scores", "tabindex": "0"},
-            h(
-                "table",
-                {"class": "lb-scores"},
-                h("thead", {}, h("tr", {}, head)),
-                h("tbody", {}, [_line(line, base is not None) for line in view.lines]),
-            ),
-        ),
-    )
-
-
-RAW = "Share of points, before guessing is taken off"
-GAIN = "Score less the base model’s, in points"
-
-
-def _line(line: Line, with_base: bool) -> Markup:
-    place = line.place
-    return h(
-        "tr",
-        {"class": "lb-average" if line.key == "average" else None, "data-key": line.key},
-        h("th", {"scope": "row"}, h("span", {}, line.title), h("small", {"title": line.help}, line.help)),
-        h(
-            "td",
-            {"class": "lb-num lb-value", "title": line.score},
-            number(line.score, line.digits) if line.score is not None else h("span", {"class": "lb-none"}, "not run"),
-            h("small", {}, _interval(line)),
-        ),
-        h("td", {"class": "lb-num lb-raw", "title": line.raw}, number(line.raw, 3)),
-        h("td", {"class": "lb-strip"}, strip(line)),
-        h("td", {"class": "lb-num"}, place and join(f"{place.rank:,}", h("small", {}, f"of {place.of:,}"))),
-        with_base and h("td", {"class": "lb-num lb-base", "title": line.base}, number(line.base, line.digits)),
-        with_base
-        and h("td", {"class": "lb-num lb-gain", "title": _kept(line)}, signed(line.gain, line.digits), _gained(line)),
-    )
-
-
-def _gained(line: Line) -> Markup | None:
-    if line.gained is None:
-        return None
-    low, high = line.gained.interval.low, line.gained.interval.high
-    return h("small", {}, f"{signed(low, 1)} to {signed(high, 1)}")
-
-
-def _kept(line: Line) -> str | None:
-    """How much of the base's score is left, in words."""
-    if line.gained is None or line.gained.retention is None:
-        return None
-    told = f"{line.gained.retention:.0%} of the base’s score"
-    between = line.gained.retention_interval
-    return told if between is None else f"{told} ({between.low:.0%} to {between.high:.0%})"
-
-
-def _interval(line: Line) -> str | None:
-    if line.low is None or line.high is None:
-        return None
-    return f"{number(line.low, 1)} to {number(line.high, 1)}"
-
-
-def _standing(view: ModelView) -> str:
-    if view.rank is None:
-        missing = [line.title for line in view.lines if line.score is None and line.key != "average"]
-        return f"No average and no rank: {', '.join(missing)} not run."
-    return f"Place {view.rank[0]:,} of {view.rank[1]:,} by average on the whole board."
-
-
-def _among(peers: Peers) -> str:
-    if peers.low is None or peers.high is None:
-        return f"Among all {peers.count:,} rows"
-    digits = 0 if peers.low >= 10 else 1
-    return f"Among {peers.count:,} rows of {number(peers.low, digits)}–{number(peers.high, digits)} B"
-
-
-def _runs(view: ModelView) -> Markup:
+def _runs(view: ModelView, suite: str | None) -> Markup:
     """Its other precisions and revisions."""
     if len(view.runs) < 2:
         only = h("p", {"class": "lb-quiet"}, _when(view.run), " It is the only one.")
         return h("section", {}, h("h2", {}, "Runs"), only)
-    rows = [_run_row(run, run.id == view.run.id) for run in view.runs]
+    rows = [_run_row(run, run.id == view.run.id, suite) for run in view.runs]
     return h("section", {}, h("h2", {}, f"Runs ({len(view.runs)})"), h("ul", {"class": "lb-runs"}, rows))
 
 
@@ -280,7 +194,7 @@ def _when(run: Run) -> str:
     return told + (f", submitted {run.submitted}." if run.submitted else ".")
 
 
-def _run_row(run: Run, current: bool) -> Markup:
+def _run_row(run: Run, current: bool, suite: str | None) -> Markup:
     words = join(
         h("span", {}, run.precision or "unknown precision"),
         h("code", {}, run.revision[:7]) if run.revision else None,
@@ -289,32 +203,38 @@ def _run_row(run: Run, current: bool) -> Markup:
     value = h("span", {"class": "lb-num"}, number(run.average, 2) or "no average")
     if current:
         return h("li", {"aria-current": "true"}, h("span", {"class": "lb-run"}, words), value)
-    return h("li", {}, h("a", {"class": "lb-run", "href": address(run)}, words), value)
+    return h("li", {}, h("a", {"class": "lb-run", "href": model_page(run.model, run.query, suite)}, words), value)
 
 
-def _lineage(view: ModelView) -> Markup | None:
+def _lineage(view: ModelView, suite: str | None) -> Markup | None:
     """Its base, and the best of what was made from it."""
     named = view.facts["base_model"]
     parts = []
     if view.base is not None:
         above = [
-            _relative(each) if isinstance(each, Run) else h("li", {}, h("span", {}, each)) for each in view.ancestors
+            _relative(each, suite) if isinstance(each, Run) else h("li", {}, h("span", {}, each))
+            for each in view.ancestors
         ]
-        parts.append(join(h("h3", {}, "Made from"), h("ul", {"class": "lb-runs"}, _relative(view.base), above)))
+        parts.append(join(h("h3", {}, "Made from"), h("ul", {"class": "lb-runs"}, _relative(view.base, suite), above)))
     elif named:
         link = h("a", {"href": f"https://huggingface.co/{quote(named)}", "rel": "noopener"}, named)
         parts.append(join(h("h3", {}, "Made from"), h("p", {}, link, ", which is not on the board.")))
     if view.made_from_it:
-        made = [_relative(run) for run in view.made_from_it]
+        made = [_relative(run, suite) for run in view.made_from_it]
         more = view.made_from_it_count - len(made)
         rest = h("p", {"class": "lb-quiet"}, f"and {more:,} more") if more > 0 else None
         parts.append(join(h("h3", {}, "Made from it"), h("ul", {"class": "lb-runs"}, made), rest))
     return h("section", {}, h("h2", {}, "Relatives"), parts) if parts else None
 
 
-def _relative(run: Run) -> Markup:
+def _relative(run: Run, suite: str | None) -> Markup:
     value = h("span", {"class": "lb-num"}, number(run.average, 2) or "no average")
-    return h("li", {}, h("a", {"class": "lb-run", "href": address(run), "dir": "auto"}, run.model), value)
+    return h(
+        "li",
+        {},
+        h("a", {"class": "lb-run", "href": model_page(run.model, run.query, suite), "dir": "auto"}, run.model),
+        value,
+    )
 
 
 def _reproduce(view: ModelView) -> Markup | None:
@@ -330,7 +250,7 @@ def _reproduce(view: ModelView) -> Markup | None:
 
 
 def _missing(found: Missing, snapshot: Snapshot) -> Markup:
-    near = [h("li", {}, h("a", {"href": f"model/{quote(name)}"}, name)) for name in found.suggestions]
+    near = [h("li", {}, h("a", {"href": model_page(name)}, name)) for name in found.suggestions]
     return h(
         "section",
         {"class": "lb-text lb-lost", "aria-labelledby": "lb-title"},

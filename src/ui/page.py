@@ -49,6 +49,6 @@ class Page:
 def snapshot_of(board: Board, params: Mapping[str, str]) -> Snapshot:
     """The board of the suite that an address asks for; the first one where it asks for none, or for one not held."""
     try:
-        return board.snapshot(params.get("suite"))
+        return board.snapshot(params.get("suite") or None)
     except NotFound:
         return board.snapshot()

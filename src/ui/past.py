@@ -153,7 +153,7 @@ def _reports(found: tuple[Report, ...]) -> Markup:
             h("p", {"class": "lb-quiet"}, "Nobody has reported that this model saw the benchmarks’ answers."),
         )
     head = [
-        h("th", {"scope": "col"}, title)
+        h("th", {"scope": "col", "class": "lb-num" if title in ("Score", "Control") else None}, title)
         for title in ("When", "Benchmark", "Tool", "Score", "Reference", "Control", "By")
     ]
     rows = [

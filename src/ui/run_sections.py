@@ -14,7 +14,7 @@ from src.board.run import RunDetail, run_detail
 from src.board.snapshot import Board, Snapshot
 from src.core.errors import BoardError
 from src.core.scoring import BenchmarkScore, SubtaskScore
-from src.core.suites import Suite
+from src.core.suites import Benchmark, Suite
 from src.ui.figures import number
 from src.ui.html import h, join
 from src.ui.page import snapshot_of
@@ -82,10 +82,11 @@ def _subtasks(suite: Suite, run: RunDetail) -> Markup:
                 ("±", "Standard error of the raw value"),
                 ("Score", "As published: guessing taken off where the suite says so"),
             )
+            if title != "±" or run.stderrs
         ],
     )
     bodies = [_benchmark(suite, benchmark, run) for benchmark in run.benchmarks]
-    table = h("table", {"class": "lb-subtasks"}, h("thead", {}, head), bodies)
+    table = h("table", {"class": "lb-subtasks lb-heat"}, h("thead", {}, head), bodies)
     frame = {"class": "lb-scroll", "role": "region", "aria-label": "Subtasks", "tabindex": "0"}
     return h("div", frame, table)
 
@@ -100,8 +101,8 @@ def _benchmark(suite: Suite, scored: BenchmarkScore, run: RunDetail) -> Markup:
         h("th", {"scope": "rowgroup"}, benchmark.title, h("small", {}, POOLED.get(rule))),
         _cells(scored.subtasks[0], run) if alone else h("td", {"colspan": 3}),
         None if alone else h("td", {"class": "lb-num"}, number(scored.raw, 4) or "incomplete"),
-        None if alone else h("td", {}),
-        h("td", {"class": "lb-num", "title": scored.score}, number(scored.score, 2) or "not run"),
+        None if alone or not run.stderrs else h("td", {}),
+        _shaded(benchmark, scored.score, number(scored.score, 2) or "not run"),
     )
     rows = [
         h(
@@ -109,7 +110,7 @@ def _benchmark(suite: Suite, scored: BenchmarkScore, run: RunDetail) -> Markup:
             {},
             h("th", {"scope": "row"}, task.title),
             _cells(task, run),
-            h("td", {"class": "lb-num", "title": task.score}, number(task.score, 2) or task.problem),
+            _shaded(benchmark, task.score, number(task.score, 2) or task.problem),
         )
         for task in scored.subtasks
     ]
@@ -123,8 +124,18 @@ def _cells(task: SubtaskScore, run: RunDetail) -> Markup:
         h("td", {"class": "lb-num"}, task.shots),
         h("td", {"class": "lb-num"}, number(task.chance, 3)),
         h("td", {"class": "lb-num", "title": task.raw}, number(task.raw, 4)),
-        h("td", {"class": "lb-num"}, number(error, 4)),
+        h("td", {"class": "lb-num"}, number(error, 4)) if run.stderrs else None,
     )
+
+
+def _shaded(benchmark: Benchmark, score: float | None, words: str | None) -> Markup:
+    """A score on a ground as deep as it lies between the benchmark's bounds: what stands out is found at a glance."""
+    shade = None
+    if score is not None and benchmark.bounds:
+        low, high = benchmark.bounds
+        depth = min(1.0, max(0.0, (score - low) / (high - low)))
+        shade = f"--depth: {depth if benchmark.higher_is_better else 1 - depth:.3f}"
+    return h("td", {"class": "lb-num lb-shaded", "title": score, "style": shade}, words)
 
 
 POOLED = {

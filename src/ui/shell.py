@@ -13,7 +13,7 @@ from src.board.snapshot import Board
 from src.core import suites
 from src.settings import Settings
 from src.ui import assets, people
-from src.ui.html import h, join
+from src.ui.html import coded, h, join
 from src.ui.page import Page, View, Visit
 
 SYSTEM = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
@@ -119,7 +119,7 @@ def notice(fresh: Freshness) -> Markup:
     return h(
         "p",
         {"class": f"lb-notice lb-notice-{fresh.tone}"},
-        fresh.notice,
+        coded(fresh.notice),
         fresh.command and join(" ", h("code", {"class": "lb-command", "translate": "no"}, fresh.command)),
     )
 

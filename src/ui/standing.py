@@ -62,7 +62,15 @@ def _section(firm: Firmness) -> Markup:
         )
         for title, place, words in rows
     ]
-    head = h("tr", {}, [h("th", {"scope": "col"}, title) for title in ("Asked otherwise", "Place", "")])
+    head = h(
+        "tr",
+        {},
+        [
+            h("th", {"scope": "col"}, "Asked otherwise"),
+            h("th", {"scope": "col", "class": "lb-num"}, "Place"),
+            h("th", {"scope": "col"}, "What was changed"),
+        ],
+    )
     return h(
         "section",
         {"aria-labelledby": "lb-firm"},

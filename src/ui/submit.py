@@ -13,15 +13,15 @@ from starlette.routing import BaseRoute, Route
 
 from src.board.queue_watch import closed, watch
 from src.board.recent_models import RecentModels
-from src.board.snapshot import Board, Snapshot
+from src.board.snapshot import Board
 from src.board.submission import PRECISIONS, WEIGHT_TYPES, Desk, Form, Rules
 from src.core import suites
-from src.core.errors import Denied, NotFound, Throttled
+from src.core.errors import Denied, Throttled
 from src.core.model_types import MODEL_TYPES
 from src.settings import Settings
 from src.ui import assets, people
 from src.ui.html import h, join
-from src.ui.page import Page, View, Visit
+from src.ui.page import Page, View, Visit, snapshot_of
 from src.ui.submit_answers import answer, receipt
 
 TEMPLATES = {"": "use it where there is one", "yes": "use it", "no": "do without"}
@@ -71,13 +71,13 @@ def routes(board: Board, settings: Settings) -> list[BaseRoute]:
         _open(board, settings)
         if not patient.hit(CHECKS, me):
             raise Throttled("That is more checks than one person needs in a minute; wait a little.", 60.0)
-        snapshot = _snapshot(board, said)
+        snapshot = snapshot_of(board, said)
         examination = counter.examine(_read(said), me, snapshot.suite, snapshot.frame)
         return answer(examination, seen.look().state)
 
     def hand_in(said: Mapping[str, str], me: str) -> dict[str, Any]:
         _open(board, settings)
-        snapshot = _snapshot(board, said)
+        snapshot = snapshot_of(board, said)
         given = desk.submit(_read(said), me, snapshot.suite, snapshot.frame)
         state = seen.renew().state
         standing = state.standings.get(given.key, given.standing) if state else given.standing
@@ -92,13 +92,6 @@ def routes(board: Board, settings: Settings) -> list[BaseRoute]:
 def _open(board: Board, settings: Settings) -> None:
     if shut := closed(board, settings):
         raise Denied(shut)
-
-
-def _snapshot(board: Board, said: Mapping[str, str]) -> Snapshot:
-    try:
-        return board.snapshot(said.get("suite") or None)
-    except NotFound:
-        return board.snapshot()
 
 
 def _read(said: Mapping[str, str]) -> Form:

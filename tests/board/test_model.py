@@ -53,6 +53,19 @@ def test_the_run_asked_for_is_shown(snapshot: Snapshot) -> None:
     assert found(snapshot, "acme/anvil-8b", precision="float16").run.precision == "float16"
 
 
+def test_where_lower_is_better_the_lowest_is_first() -> None:
+    speech = load("open-asr")
+    scores = {f"{each.key}.score": [2.0, 9.0, 30.0] for each in speech.benchmarks}
+    names = ["org/good", "org/fair", "org/bad"]
+    frame = from_contents(
+        pd.DataFrame({"model": names} | {b.column: scores[f"{b.key}.score"] for b in speech.benchmarks}), speech
+    )
+    view = found(Snapshot(frame, speech, "r1", "live", datetime(2025, 3, 13, tzinfo=UTC), None, "here"), "org/good")
+    assert view.rank == (1, 3)
+    assert [line(view, key).place.rank for key in ("average", "ami", "rtfx")] == [1, 1, 3]
+    assert line(view, "ami").bounds == (2.0, 30.0)  # not to the 1,000 that an error rate may reach
+
+
 def test_a_name_in_other_case_is_found(snapshot: Snapshot) -> None:
     assert found(snapshot, "ACME/Anvil-70B").run.model == "acme/anvil-70b"
 

@@ -57,6 +57,13 @@ def test_a_model_is_added_by_name_taken_out_and_put_first(sample: Served, page: 
     expect(page.locator(".lb-picked li")).to_have_count(1)
 
 
+def test_whoever_has_chosen_nothing_is_offered_something(sample: Served, page: Page, faults) -> None:
+    page.goto(f"{sample.url}/compare")
+    assert not faults(page)
+    page.get_by_role("link", name="The best of each size").click()
+    expect(page.locator(".lb-contrasts thead th")).to_have_count(5)
+
+
 def test_models_chosen_on_the_table_are_compared_without_an_address(sample: Served, page: Page) -> None:
     page.goto(f"{sample.url}/about")
     page.evaluate(f"localStorage.setItem('lb.compare', JSON.stringify(['{CHAT}', '{BASE}']))")

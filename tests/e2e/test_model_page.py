@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
+from src.board.cards import card_block
 from src.core.store import LocalStore
 from src.settings import Settings
 from tests.e2e.boards import HOSTILE, small_store
@@ -79,6 +80,20 @@ def test_the_command_is_copied(small: Served, page: Page) -> None:
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("lm_eval --model hf --model_args pretrained=acme/anvil-8b-chat,revision=cccccccc")
     assert "--apply_chat_template" in copied
+
+
+def test_what_others_need_to_quote_it_is_copied(small: Served, page: Page, faults: Callable[[Page], list[str]]) -> None:
+    page.goto(small.url + "/model/acme/anvil-8b-chat")
+    page.get_by_role("tab", name="Cite").click()
+    page.get_by_role("button", name="Copy Card block").click()
+    frame = small.board.snapshot().frame
+    row = frame[frame["revision"] == "c" * 40].iloc[0]
+    assert page.evaluate("navigator.clipboard.readText()") == card_block(row.to_dict(), "open-llm-v2").text
+    page.get_by_role("button", name="Copy .eval_results/open-llm-v2-ifeval.yaml").click()
+    assert "google/IFEval" in page.evaluate("navigator.clipboard.readText()")
+    page.get_by_role("button", name="Copy BibTeX").click()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("@misc{open-llm-leaderboard-v2,")
+    assert not faults(page)
 
 
 def test_a_model_can_be_chosen_for_comparison_and_the_bar_counts_it(small: Served, page: Page) -> None:

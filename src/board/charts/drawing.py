@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from src.core.statistics.aggregate import points_up
+from src.board.direction import is_higher_better
 from src.core.suites import Suite
 
 INKS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a7f00", "#7f7f7f")  # Okabe and Ito, 2008
@@ -39,13 +39,7 @@ class Ask:
 
 def sign(suite: Suite, score: str) -> int:
     """1 where more of this score is better, −1 where less is."""
-    if score == "average":
-        upward = suite.aggregation == "none" or points_up(
-            suite.aggregation, [benchmark.higher_is_better for benchmark in suite.averaged]
-        )
-    else:
-        upward = next((b.higher_is_better for b in suite.benchmarks if score == f"{b.key}.score"), True)
-    return 1 if upward else -1
+    return 1 if is_higher_better(suite, score) else -1
 
 
 def label(suite: Suite, score: str) -> str:

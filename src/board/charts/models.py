@@ -101,7 +101,8 @@ def spread(frame: pd.DataFrame, suite: Suite, ask: Ask) -> Chart:
     parts.sort(key=lambda named: -up * named[1][ask.score].median())
     figure = empty(axis(suite, ask.score), None)
     for name, part in parts:
-        box: dict[str, object] = {"line": {"color": INKS[0], "width": 1.5}, "marker": {"size": 5, "opacity": 0.5, "color": INKS[0]}}
+        marker = {"size": 5, "opacity": 0.5, "color": INKS[0]}
+        box: dict[str, object] = {"line": {"color": INKS[0], "width": 1.5}, "marker": marker}
         if len(part) < FEW:
             clear = "rgba(0,0,0,0)"
             box |= {"boxpoints": "all", "jitter": 0.3, "pointpos": 0, "fillcolor": clear, "line": {"color": clear}}
@@ -148,7 +149,7 @@ def scaling(frame: pd.DataFrame, suite: Suite, ask: Ask) -> Chart:
         )  # fmt: skip
         marker = {"symbol": shape, "size": 8, "color": ink}
         figure.add_trace(_points(go.Scatter, part, "params_b", ask.score, mode="markers", marker=marker, **group))
-        words.append(f"{family} {gain:+.1f}".replace("-", "−"))
+        words.append(f"{family} {f'{gain:+.1f}'.replace('-', '−')}")
     sentence = (
         f"Points of {label(suite, ask.score)} for ten times the size: {', '.join(words)}. Each line is the straight "
         "one nearest to the best base models of its family." + add_baselines(figure, suite, ask.score)
