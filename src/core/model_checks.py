@@ -176,12 +176,8 @@ def _config(repository: Repository) -> Answer:
 
 def _architecture(repository: Repository) -> Answer:
     if repository.weight_type == "Adapter":
-        kind = repository.config.get("peft_type")
-        if kind not in model_config.ADAPTERS:
-            raise BadInput(
-                f"Adapters of type {str(kind)[:40]!r} are not taken; {', '.join(model_config.ADAPTERS)} are."
-            )
-        return "passed", f"A {kind} adapter."
+        model_config.check_adapter(repository.config)
+        return "passed", f"A {repository.config['peft_type']} adapter."
     model_type = repository.config.get("model_type")
     if model_type not in MODEL_TYPES_LOADED:
         raise BadInput(

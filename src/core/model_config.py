@@ -131,6 +131,54 @@ def _walk(table: Any) -> Iterator[tuple[str, Any]]:
             waiting.extend(each)
 
 
+def check_adapter(config: Mapping[str, Any]) -> None:
+    """Raises BadInput for an adapter of a kind nobody knows, or one that would import, multiply or never end."""
+    kind = config.get("peft_type")
+    if kind not in ADAPTERS:
+        raise BadInput(f"Adapters of type {str(kind)[:40]!r} are not taken; {', '.join(ADAPTERS)} are.")
+    for key, why in ADAPTER_KEYS.items():
+        if config.get(key) not in (None, False, {}, [], ADAPTER_DEFAULTS.get(key)):
+            raise BadInput(f"adapter_config.json sets `{key}`, which {why}. Remove it.")
+    mapping = config.get("auto_mapping")
+    library = mapping.get("parent_library") if isinstance(mapping, dict) else mapping
+    if library is not None and not re.fullmatch(r"transformers\.models\.\w+\.modeling_\w+", str(library)):
+        raise BadInput(f"adapter_config.json imports {str(library)[:60]!r} by name. Remove `auto_mapping`.")
+    for key, value in _walk(config):
+        if key not in ADAPTER_SIZES or value is None or isinstance(value, dict | list):
+            continue
+        most = ADAPTER_SIZES[key]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+            raise BadInput(f"adapter_config.json says {key} is {str(value)[:40]}; at most {most:,} is believed.")
+    patterns = [config.get(key) for key in ("target_modules", "exclude_modules", "layers_pattern")]
+    ranks = [config.get(key) for key in ("rank_pattern", "alpha_pattern")]
+    for pattern in [*patterns, *(name for table in ranks if isinstance(table, dict) for name in table)]:
+        _check_pattern(pattern)
+
+
+def _check_pattern(pattern: object) -> None:
+    """A name, or a regular expression that Python's engine matches in reasonable time."""
+    if not isinstance(pattern, str):
+        return  # a list holds names
+    if len(pattern) > 1000 or re.search(r"\)[*+{]", pattern) or len(re.findall(r"[*+}]", pattern)) > 4:
+        raise BadInput(
+            f"adapter_config.json has the pattern {pattern[:60]!r}, which may take for ever. List the modules' names."
+        )
+
+
+ADAPTER_KEYS = {
+    "megatron_config": "loads code by name",
+    "megatron_core": "loads code by name",
+    "layer_replication": "makes layers that the weights do not hold",
+    "corda_config": "reads files by name",
+    "eva_config": "computes on data that are not there",
+}
+ADAPTER_DEFAULTS = {"megatron_core": "megatron.core"}
+ADAPTER_SIZES = {
+    "r": 2**13, "init_r": 2**13, "target_r": 2**13, "lora_alpha": 2**20, "num_virtual_tokens": 2**14,
+    "encoder_hidden_size": 2**17, "encoder_num_layers": 64, "boft_block_num": 2**13, "oft_block_size": 2**13,
+}  # fmt: skip
+
+
 def check_quantization(config: Mapping[str, Any], precision: str) -> None:
     """Raises BadInput for a way of packing weights that no evaluator knows, or that the precision contradicts."""
     quantization = config.get("quantization_config")

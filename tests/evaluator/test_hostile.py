@@ -68,6 +68,55 @@ def test_a_hostile_model_is_refused_with_a_reason(hostile: Hostile, good: Path, 
     assert not CANARY.exists()
 
 
+LORA = {
+    "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "org/base", "r": 8, "lora_alpha": 16,
+    "target_modules": ["q_proj", "v_proj"], "megatron_config": None, "megatron_core": "megatron.core",
+    "layer_replication": None, "loftq_config": {}, "rank_pattern": {}, "auto_mapping": None,
+}  # fmt: skip
+TRANSFORMERS = {"base_model_class": "LlamaForCausalLM", "parent_library": "transformers.models.llama.modeling_llama"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"auto_mapping": TRANSFORMERS | {"parent_library": "evil"}}, "imports"),
+        ({"auto_mapping": "evil"}, "imports"),
+        ({"megatron_config": {"hidden_size": 8}, "megatron_core": "evil"}, "loads code by name"),
+        ({"megatron_core": "evil"}, "loads code by name"),
+        ({"layer_replication": [[0, 10**9]]}, "do not hold"),
+        ({"corda_config": {"cov_file": "/etc/passwd"}}, "reads files"),
+        ({"r": 10**12}, "is believed"),
+        ({"r": "8"}, "is believed"),
+        ({"target_modules": "(.*a)*$"}, "for ever"),
+        ({"target_modules": ".*" * 12 + "x"}, "for ever"),
+        ({"rank_pattern": {"(a+)+": 8}}, "for ever"),
+        ({"peft_type": "EVIL"}, "not taken"),
+        ({"auto_map": {"AutoModel": "evil.Model"}}, "auto_map"),
+    ],
+)
+def test_a_hostile_adapter_is_refused_with_a_reason(good: Path, tmp_path: Path, changed: dict, says: str) -> None:
+    folder = _adapter(good, tmp_path, LORA | changed)
+    asked = REQUEST.model_copy(update={"weight_type": "Adapter", "base_model": "org/base"})
+    with pytest.raises(download.Unready) as refusal:
+        download.adopt(folder, asked, tmp_path / "models", Limits())
+    assert says in refusal.value.failure.message
+
+
+@pytest.mark.parametrize(
+    "changed", [{}, {"auto_mapping": TRANSFORMERS}, {"target_modules": r".*\.(q_proj|v_proj)$", "r": 256}]
+)
+def test_an_honest_adapter_is_taken(good: Path, tmp_path: Path, changed: dict) -> None:
+    asked = REQUEST.model_copy(update={"weight_type": "Adapter", "base_model": "org/base"})
+    download.adopt(_adapter(good, tmp_path, LORA | changed), asked, tmp_path / "models", Limits())
+
+
+def _adapter(good: Path, tmp_path: Path, config: dict) -> Path:
+    folder = shutil.copytree(good, tmp_path / "adapter", ignore=shutil.ignore_patterns("config.json", "tokenizer*"))
+    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    return folder
+
+
 @pytest.mark.torch
 def test_no_hostile_model_runs_code_even_when_opened_past_every_check(good: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
