@@ -19,6 +19,7 @@ from src.board.snapshot import Snapshot
 from src.core import suites
 from src.core.errors import Conflict, NotFound
 from src.core.frame import from_contents, read_table, to_contents
+from src.core.importing import history_path
 from src.core.store import Store
 from src.core.tables import write_parquet
 
@@ -98,7 +99,7 @@ class History:
             return False
         table = write_parquet(to_contents(snapshot.frame, snapshot.suite))
         try:
-            self.store.append({_path(suite, today): table}, f"{suite} as of {today}")
+            self.store.append({history_path(suite, today): table}, f"{suite} as of {today}")
         except Conflict:  # another replica was first
             return False
         finally:
@@ -108,7 +109,7 @@ class History:
     def _read(self, suite: str, day: date) -> Snapshot:
         with self._lock:
             if (suite, day) not in self._held:
-                table = read_table(self.store.read(_path(suite, day)), _path(suite, day))
+                table = read_table(self.store.read(history_path(suite, day)), history_path(suite, day))
                 as_of = datetime.combine(day, clock_time.max, UTC).replace(microsecond=0)
                 loaded = suites.load(suite)
                 frame = with_certainty(from_contents(table, loaded), loaded)
@@ -158,10 +159,6 @@ def _best_first(frame: pd.DataFrame) -> pd.DataFrame:
 def _same_rows(old: pd.DataFrame, new: pd.DataFrame) -> bool:
     scores = [path for path in new if path.endswith(".score") or path in ("average", "flagged", *KEY)]
     return len(old) == len(new) and set(scores) <= set(old) and old[scores].equals(new[scores])
-
-
-def _path(suite: str, day: date) -> str:
-    return f"{DATASET}/{suite}/{day.isoformat()}.parquet"
 
 
 def _day(path: str) -> date | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -91,6 +91,11 @@ def contents_path(suite: str) -> str:
     """Where a store keeps a suite's published table; the default suite's place is the one other tools read."""
     folder = "data" if suite == suites.DEFAULT else suite
     return f"contents/{folder}/train-00000-of-00001.parquet"
+
+
+def history_path(suite: str, day: date) -> str:
+    """Where a store keeps a suite's table as it was on a day."""
+    return f"history/{suite}/{day.isoformat()}.parquet"
 
 
 def publish(frame: pd.DataFrame, store: Store, keep: bool = True) -> int:

@@ -15,7 +15,7 @@ from src.core.cells import TEXT
 from src.core.contents import settle
 from src.core.details import write_twin
 from src.core.frame import FIELDS, from_records, to_contents, write_parquet
-from src.core.importing import contents_path
+from src.core.importing import contents_path, history_path
 from src.core.lifecycle import Status
 from src.core.names import details_dataset, result_path
 from src.core.records import Request, Result
@@ -27,6 +27,7 @@ from src.sample.models import Model, models
 WITH_RESULTS = {"tidewater-ml"}  # makers whose result files are kept, subtask by subtask: 9 KB each
 WITH_ANSWERS = {"tidewater-ml/Estuary-7.62B-Instruct", "tidewater-ml/Estuary-7.62B"}
 LAST_DAY = date(2025, 3, 1)
+A_DAY = date(2025, 2, 8)  # on which the board's table was kept
 FAILED = Model(
     "lowtide/Ingot-1.4B-Story-v2", "GPTNeoXForCausalLM", 1.4, 0, "finetuned", revision="1" * 40,
     submitted=date(2025, 2, 20),
@@ -65,6 +66,8 @@ def files() -> Iterator[tuple[str, bytes]]:
         if name == suites.DEFAULT:
             kept = [(model, result) for model, result, _ in runs if model.name.split("/")[0] in WITH_RESULTS]
             yield from queue.files(kept)
+            then = [run for run in runs if (run[0].submitted or LAST_DAY) <= A_DAY]
+            yield history_path(name, A_DAY), write_parquet(to_contents(_frame(then, suite), suite, owner="sample"))
     yield from _requests([model for model in everyone if model.name.split("/")[0] not in WITH_RESULTS][:16])
     yield contamination.PATH, b"".join(json.dumps(report).encode() + b"\n" for report in REPORTS)
 

@@ -11,20 +11,13 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from src.settings import ROOT
 from tests.e2e.boards import HOSTILE
-from tests.e2e.conftest import NARROW, Serve, Served
+from tests.e2e.conftest import NARROW, Served
 
 pytestmark = pytest.mark.browser
 
 COUNT = ".lt-count"
 SEARCH = ".lt-search input"
-
-
-@pytest.fixture(scope="session")
-def sample(serve: Serve) -> Served:
-    """The sample of the repository, served."""
-    return serve(ROOT / "assets" / "sample")
 
 
 def open_table(page: Page, served: Served, view: str = "") -> None:

@@ -9,8 +9,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from src.board.history import History, changes
 from src.board.opening import SAMPLE_TIME
 from src.board.samples import SampleFile
+from src.board.snapshot import Board
 from src.core.frame import from_contents, read_table
 from src.core.names import is_model_name
 from src.core.queue import Queue
@@ -46,7 +48,7 @@ def test_the_files_in_the_repository_are_what_the_script_makes(made):
 
 
 def test_it_is_small(made):
-    assert sum(map(len, made.values())) < 400_000
+    assert sum(map(len, made.values())) < 450_000
 
 
 def test_it_holds_every_case_a_page_must_show(board):
@@ -147,3 +149,15 @@ def test_its_queue_stands_as_on_a_busy_evening(made, tmp_path):
 
 def test_its_clock_stands_still_at_that_evening():
     assert NOW == SAMPLE_TIME
+
+
+def test_the_table_of_an_earlier_day_shows_what_came_since(made, tmp_path):
+    store = LocalStore(tmp_path)
+    for dataset in ("contents", "history"):
+        store.append({path: data for path, data in made.items() if path.startswith(f"{dataset}/")})
+    board, history = Board(store, local=True), History(store)
+    board.open()
+    (day,) = history.days("open-llm-v2")
+    told = changes(history.at("open-llm-v2", day), board.snapshot("open-llm-v2"))
+    assert len(told.added) >= 2
+    assert told.removed.empty
