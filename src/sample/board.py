@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
@@ -18,7 +19,7 @@ from src.core.frame import FIELDS, from_records, to_contents, write_parquet
 from src.core.importing import contents_path, history_path
 from src.core.lifecycle import Status
 from src.core.names import details_dataset, result_path
-from src.core.records import Request, Result
+from src.core.records import Result
 from src.core.suites import Suite
 from src.sample import queue
 from src.sample.answers import SHOWN, Line, answers
@@ -160,22 +161,10 @@ def _requests(finished: list[Model]) -> Iterator[tuple[str, bytes]]:
     random = Random("requests")
     for model in (*finished, FAILED):
         asked = _moment(model.submitted or LAST_DAY, random)
-        request = Request(
-            model=model.name,
-            revision=model.revision,
-            base_model=(model.base_written or "").removesuffix(" (Merge)") or None,
-            precision=model.precision,
-            weight_type=model.weight_type,
-            model_type=model.model_type,
-            params=model.params_b,
-            architectures=model.architecture,
-            use_chat_template=model.chat,
-            suite_version=suites.load().version,
+        request = replace(
+            queue.request_of(model, random.choice(queue.VOTERS)),
             status=Status.FAILED if model is FAILED else Status.FINISHED,
             submitted_time=asked,
-            sender=random.choice(queue.VOTERS),
-            license=model.license,
-            likes=model.likes,
             job_id=str(random.randrange(10**6)),
             job_start_time=asked + timedelta(hours=2),
             attempts=1,

@@ -51,7 +51,7 @@ class Story:
     def finishes(self, model: Model, result: Result) -> None:
         """A run of long ago, whose row and answers are there."""
         began, ended = result.date or NOW, result.written or NOW
-        self._asks(began - timedelta(hours=3), _request(model, "ines"))
+        self._asks(began - timedelta(hours=3), request_of(model, "ines"))
         claim = self._takes(began, model.name, "attic-8xh100")
         self._now = ended
         self._queue.finish(claim, [result_path(model.name, ended)])
@@ -67,19 +67,19 @@ class Story:
         origami, bracken = made("kettleworks/Origami-14B-Legal-v2", 14.0), made("moss-and-fern/Bracken-2-22B", 22.2)
         updraft, ingot = made("copper-kite/Updraft-3-8B-Instruct", 8.17), made("lowtide/Ingot-6.9B-Story-v7", 6.9)
         huge, test = made("nightbus/Estuary-72.7B-x-Lantern-2-70.6B", 143.3), made("fieldnotes/test-please-ignore", 0.1)
-        self._asks(at(6, 10), _request(huge, "leo"))
+        self._asks(at(6, 10), request_of(huge, "leo"))
         self._fails(at(6, 20), huge, "attic-8xh100", "out-of-memory", "143 B parameters on 80 GB.", MEMORY)
-        self._asks(at(6, 30), _request(test, "dara"))
+        self._asks(at(6, 30), request_of(test, "dara"))
         self._now = at(6, 31)
         self._queue.cancel(self._key(test), by="dara")
         self._fails(at(7), huge, "attic-8xh100", "out-of-memory", "143 B parameters on 80 GB.", MEMORY)
-        self._asks(at(9, 5), _request(ingot, "wren"))
+        self._asks(at(9, 5), request_of(ingot, "wren"))
         self._fails(at(9, 6), ingot, "basement-4090", "refused", PICKLES, "")
-        self._asks(at(11, 40), _request(bracken, "akua"))
-        self._asks(at(13, 15), _request(updraft, "bo"))
-        self._asks(at(14), _request(rafter, "yuki"))
-        self._asks(at(15, 20), _request(origami, "tomasz"))
-        self._asks(at(16, 45), _request(estuary, "ines"))
+        self._asks(at(11, 40), request_of(bracken, "akua"))
+        self._asks(at(13, 15), request_of(updraft, "bo"))
+        self._asks(at(14), request_of(rafter, "yuki"))
+        self._asks(at(15, 20), request_of(origami, "tomasz"))
+        self._asks(at(16, 45), request_of(estuary, "ines"))
         for model, voters in ((estuary, VOTERS[1:6]), (rafter, VOTERS[2:3])):
             for number, voter in enumerate(voters):
                 self._now = at(17, number)
@@ -115,7 +115,8 @@ class Story:
         self._queue.renew(claim, told)
 
 
-def _request(model: Model, sender: str) -> Request:
+def request_of(model: Model, sender: str) -> Request:
+    """What `sender` asked for."""
     return Request(
         model=model.name,
         revision=model.revision,
