@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
@@ -161,13 +160,14 @@ def _requests(finished: list[Model]) -> Iterator[tuple[str, bytes]]:
     random = Random("requests")
     for model in (*finished, FAILED):
         asked = _moment(model.submitted or LAST_DAY, random)
-        request = replace(
-            queue.request_of(model, random.choice(queue.VOTERS)),
-            status=Status.FAILED if model is FAILED else Status.FINISHED,
-            submitted_time=asked,
-            job_id=str(random.randrange(10**6)),
-            job_start_time=asked + timedelta(hours=2),
-            attempts=1,
+        request = queue.request_of(model, random.choice(queue.VOTERS)).model_copy(
+            update={
+                "status": Status.FAILED if model is FAILED else Status.FINISHED,
+                "submitted_time": asked,
+                "job_id": str(random.randrange(10**6)),
+                "job_start_time": asked + timedelta(hours=2),
+                "attempts": 1,
+            }
         )
         path = f"requests/{model.name}_eval_request_False_{model.precision}_{model.weight_type}.json"
         yield path, request.write()
