@@ -74,6 +74,14 @@
     later(Math.min(wait * 1.6, 120000));
   }, wait);
 
+  // --- on a narrow screen rows of links run on past its edge: the one we are at is brought into view
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const link of document.querySelectorAll("nav a[aria-current=page]")) {
+      const row = link.parentElement;
+      row.scrollLeft = link.offsetLeft - row.offsetLeft - (row.clientWidth - link.offsetWidth) / 2;
+    }
+  });
+
   // --- models chosen for comparison: the table and the model pages choose, the top bar counts
   const CHOSEN = "lb.compare";
   const chosenModels = () => {

@@ -22,13 +22,17 @@ const LIFTED = {
   "#0072b2": "#4aa8e8", "#d55e00": "#f5833c", "#009e73": "#22c597", "#cc79a7": "#e39ac3", "#e69f00": "#f5b733",
   "#56b4e9": "#a9dcf9", "#8a7f00": "#cabd2b", "#7f7f7f": "#a8a8a8",
 };
+const isNarrow = () => plot.clientWidth < 640;
 const isDark = () => document.body.classList.contains("dark");
 
 function inked(trace) {
   const ink = token("text");
   if (trace.meta === "ink") return { ...trace, line: { ...trace.line, color: ink }, marker: { color: ink } };
   if (trace.type === "heatmap") return { ...trace, textfont: { color: ink, size: 13 } };
-  if (trace.type === "bar" || !isDark()) return trace; // white words stand in the bars
+  if (trace.type === "bar") { // white words stand in the bars, on one line where there is room
+    return { ...trace, text: isNarrow() ? trace.text : trace.text.map((words) => words.replace("<br>", ", ")) };
+  }
+  if (!isDark()) return trace;
   const lifted = { ...trace }; // a part that is not there must not be there as undefined either: plotly looks into it
   for (const part of ["marker", "line"]) {
     if (trace[part]) lifted[part] = { ...trace[part], color: LIFTED[trace[part].color] ?? trace[part].color };
@@ -42,14 +46,15 @@ function dressed(layout) {
     title: { ...own.title, font: { size: 13, color: token("quiet") } },
     gridcolor: token("line"), linecolor: token("line"), tickcolor: token("line"),
   });
+  const upright = isNarrow() && !layout.xaxis?.title?.text ? { tickangle: -90 } : {}; // names of groups, too long to lie
   const baseline = (shape) => ({ ...shape, line: { ...shape.line, color: token("quiet") } });
   return {
     ...layout,
     font: { family: getComputedStyle(page).fontFamily, size: 13, color: token("text") },
     hoverlabel: { bgcolor: token("surface"), bordercolor: token("line"), font: { color: token("text") } },
     // below the picture where there is no room beside its head
-    legend: { ...layout.legend, font: { color: token("text") }, ...(plot.clientWidth < 640 ? { y: -0.2, yanchor: "top" } : {}) },
-    xaxis: axis(layout.xaxis),
+    legend: { ...layout.legend, font: { color: token("text") }, ...(isNarrow() ? { y: -0.24, yanchor: "top" } : {}) },
+    xaxis: { ...axis(layout.xaxis), ...upright },
     yaxis: axis(layout.yaxis),
     shapes: layout.shapes?.map(baseline),
     annotations: layout.annotations?.map((words) => ({ ...words, font: { size: 12, color: token("quiet") } })),

@@ -53,7 +53,12 @@ def differences(found: Comparison, suite: Suite, asked: str | None) -> Markup:
         h(
             "div",
             {"class": "lb-scroll", "tabindex": "0", "role": "region", "aria-label": "Scores and differences"},
-            h("table", {"class": "lb-contrasts"}, h("thead", {}, top), h("tbody", {}, body)),
+            h(
+                "table",
+                {"class": "lb-contrasts lb-abreast", "style": _models(found)},
+                h("thead", {}, top),
+                h("tbody", {}, body),
+            ),
         ),
         h("p", {"class": "lb-key"}, _key(methods, len(found.rows), suite)) if contrasts else None,
     )
@@ -154,9 +159,14 @@ def unlike(found: Comparison) -> Markup:
         h(
             "div",
             {"class": "lb-scroll", "tabindex": "0", "role": "region", "aria-labelledby": "lb-unlike"},
-            h("table", {}, h("thead", {}, top), h("tbody", {}, body)),
+            h("table", {"class": "lb-abreast", "style": _models(found)}, h("thead", {}, top), h("tbody", {}, body)),
         ),
     )
+
+
+def _models(found: Comparison) -> str:
+    """How many stand abreast, for the style of narrow windows."""
+    return f"--models: {len(found.rows)}"
 
 
 def name_of(row: Mapping[str, Any]) -> str:

@@ -73,7 +73,11 @@ def _subtasks(suite: Suite, run: RunDetail) -> Markup:
         {},
         h("th", {"scope": "col"}, "Task"),
         [
-            h("th", {"scope": "col", "class": "lb-num"}, h("abbr", {"title": help}, title))
+            h(
+                "th",
+                {"scope": "col", "class": f"lb-num{' lb-more' if title in MORE else ''}"},
+                h("abbr", {"title": help}, title),
+            )
             for title, help in (
                 ("Items", "Questions that were scored; where the file does not tell, those the task has"),
                 ("Shots", "Worked examples before each question"),
@@ -91,6 +95,9 @@ def _subtasks(suite: Suite, run: RunDetail) -> Markup:
     return h("div", frame, table)
 
 
+MORE = ("Items", "Shots", "Chance", "±")  # left out where there is no room
+
+
 def _benchmark(suite: Suite, scored: BenchmarkScore, run: RunDetail) -> Markup:
     benchmark = suite.benchmark(scored.key)
     rule = benchmark.pooling, benchmark.normalise
@@ -99,9 +106,9 @@ def _benchmark(suite: Suite, scored: BenchmarkScore, run: RunDetail) -> Markup:
         "tr",
         {"class": "lb-group"},
         h("th", {"scope": "rowgroup"}, benchmark.title, h("small", {}, POOLED.get(rule))),
-        _cells(scored.subtasks[0], run) if alone else h("td", {"colspan": 3}),
+        _cells(scored.subtasks[0], run) if alone else h("td", {"class": "lb-more", "colspan": 3}),
         None if alone else h("td", {"class": "lb-num"}, number(scored.raw, 4) or "incomplete"),
-        None if alone or not run.stderrs else h("td", {}),
+        None if alone or not run.stderrs else h("td", {"class": "lb-more"}),
         _shaded(benchmark, scored.score, number(scored.score, 2) or "not run"),
     )
     rows = [
@@ -120,11 +127,11 @@ def _benchmark(suite: Suite, scored: BenchmarkScore, run: RunDetail) -> Markup:
 def _cells(task: SubtaskScore, run: RunDetail) -> Markup:
     error = run.stderrs.get(task.task)
     return join(
-        h("td", {"class": "lb-num"}, f"{task.n:,}" if task.n else task.items and f"{task.items:,}"),
-        h("td", {"class": "lb-num"}, task.shots),
-        h("td", {"class": "lb-num"}, number(task.chance, 3)),
+        h("td", {"class": "lb-num lb-more"}, f"{task.n:,}" if task.n else task.items and f"{task.items:,}"),
+        h("td", {"class": "lb-num lb-more"}, task.shots),
+        h("td", {"class": "lb-num lb-more"}, number(task.chance, 3)),
         h("td", {"class": "lb-num", "title": task.raw}, number(task.raw, 4)),
-        h("td", {"class": "lb-num"}, number(error, 4)) if run.stderrs else None,
+        h("td", {"class": "lb-num lb-more"}, number(error, 4)) if run.stderrs else None,
     )
 
 

@@ -53,13 +53,13 @@ def health(frame: pd.DataFrame, suite: Suite, ask: Ask) -> Chart:
         marks = frame[chance].fillna(False).to_numpy(bool) if chance in frame else None
         known = benchmark_health(sign * numbers(frame, score), numbers(frame, se) if se in frame else None, marks)
         found[benchmark.title] = known
-    figure = empty(None, "Reliability: share of the differences between models that is not chance")
+    figure = empty(None, "Reliability")
     rows = {title: each for title, each in found.items() if each.reliability is not None}
     if not rows:
         return Chart("health", "Health of the benchmarks", NOTHING, figure, pd.DataFrame())
     # the best itself is one of those that cannot be told from it
     tied = {title: max(0, (each.ties_with_best or 1) - 1) for title, each in rows.items()}
-    words = [f"{share(each.floor)} at chance, {tied[title]:,} tied with the best" for title, each in rows.items()]
+    words = [f"{share(each.floor)} at chance<br>{tied[title]:,} tied with the best" for title, each in rows.items()]
     figure.add_trace(
         go.Bar(
             x=[each.reliability for each in rows.values()], y=list(rows), orientation="h", marker={"color": INKS[0]},
@@ -73,7 +73,7 @@ def health(frame: pd.DataFrame, suite: Suite, ask: Ask) -> Chart:
     floor = max(rows, key=lambda title: rows[title].floor)
     most = max(tied, key=lambda title: tied[title])
     sentence = (
-        f"{reliable} tells these models apart best (reliability {rows[reliable].reliability:.3f}). "
+        f"{reliable} tells these models apart best: {rows[reliable].reliability:.3f} of its differences is not chance. "
         f"On {floor}, {share(rows[floor].floor)} of models cannot be told from guessing; "
         f"on {most}, {tied[most]:,} cannot be told from the best."
     )

@@ -87,6 +87,10 @@ def best_over_time(frame: pd.DataFrame, suite: Suite, ask: Ask) -> Chart:
         steps.append(leaders.assign(size=size.words))
         first, last = leaders.iloc[0], leaders.iloc[-1]
         words.append(f"{size.words} from {first[ask.score]:.1f} to {last[ask.score]:.1f} ({last['model']})")
+    if steps:
+        days = pd.to_datetime(rows["submission_date"])
+        margin = max(pd.Timedelta(days=4), (days.max() - days.min()) * 0.03)  # a single day is no axis
+        figure.update_xaxes(range=[days.min() - margin, days.max() + margin], tickformat="%Y-%m-%d")
     table = pd.concat(steps)[["size", "submission_date", "id", "model", ask.score]] if steps else rows.head(0)
     sentence = f"The best {label(suite, ask.score)} at each date: {'; '.join(words)}." if words else NOTHING
     sentence += add_baselines(figure, suite, ask.score) if words else ""
