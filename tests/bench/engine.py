@@ -208,15 +208,15 @@ def generation(quick: bool, task: str) -> None:
     tokenizer = suite.train_tokenizer(SOURCE)
     model = long_winded(len(tokenizer), **(MEDIUM if quick else LARGE))
     with suite.offline(data()):
-        (some,) = suite.build_requests([task], limit=8 if quick else 24).values()
+        (some,) = suite.build_requests([task], limit=8 if quick else 48).values()
     for request in some:
-        request.args[1]["max_gen_toks"] = 96 if quick else 256
+        request.args[1]["max_gen_toks"] = 96 if quick else 192
     lm = ours(model, tokenizer)
     lm.generate_until(some[:1], disable_tqdm=True)
     (cpu, _), texts = timed(partial(lm.generate_until, some, disable_tqdm=True))
     lengths = [len(tokenizer(text)["input_ids"]) for text in texts]
     taken, same = {}, 0
-    for batch in (4,) if quick else (4, 8, 16):
+    for batch in (4,) if quick else (16, 32):
         peer = theirs(model, tokenizer, batch)
         (taken[batch], _), expected = timed(partial(peer.generate_until, some, disable_tqdm=True))
         same = max(same, sum(a == b for a, b in zip(texts, expected, strict=True)))
@@ -254,12 +254,7 @@ STOCK_BATCHES = (1, 8)
 
 
 def peaks(limit: int) -> list[tuple[int, int]]:
-    """(bytes over the loaded model, most rows of one LM-head call) of us, then of hf in growing batches.
-
-    A process's peak never falls, so whoever comes later and needs less shows what was needed before: never too little.
-    """
-    import resource
-
+    """(most bytes over the loaded model, most rows of one LM-head call) of us, then of hf in growing batches."""
     torch.set_num_threads(1)
     quiet()
     tokenizer = suite.train_tokenizer(SOURCE)
@@ -271,13 +266,20 @@ def peaks(limit: int) -> list[tuple[int, int]]:
     with suite.offline(data()):
         requests = suite.build_requests(["leaderboard_bbh_navigate", "leaderboard_mmlu_pro"], limit=limit)
     found = []
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for lm in (ours(model, tokenizer), *(theirs(model, tokenizer, batch) for batch in STOCK_BATCHES)):
         rows[:] = [0]
+        before = resident("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
         for some in requests.values():
             lm.loglikelihood(some, disable_tqdm=True)
-        found.append(((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024, max(rows)))
+        found.append((resident("VmHWM") - before, max(rows)))
     return found
+
+
+def resident(name: str) -> int:
+    """Bytes of this process in memory: now (VmRSS), or at most (VmHWM)."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name)]
+    return int(line.split()[1]) * 1024
 
 
 def resume(quick: bool) -> None:
@@ -363,7 +365,8 @@ def plan(quick: bool) -> None:
     )
     load = 60 * expected.weights / 16e9
     off = (expected.seconds - load) / cpu
-    report("planned time", expected.seconds - load, "s", "within 30 %", abs(off - 1) <= 0.3, "processor time", off)
+    holds = None if quick else abs(off - 1) <= 0.3  # a model this small is mostly overhead
+    report("planned time", expected.seconds - load, "s", "within 30 %", holds, "processor time", off)
 
 
 def first_documents(requests: Sequence[Any], count: int) -> list[Any]:
