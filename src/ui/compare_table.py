@@ -158,7 +158,7 @@ def unlike(found: Comparison) -> Markup:
         h("p", {}, "Part of a difference may come from these settings rather than from the models."),
         h(
             "div",
-            {"class": "lb-scroll", "tabindex": "0", "role": "region", "aria-labelledby": "lb-unlike"},
+            {"class": "lb-scroll", "tabindex": "0", "role": "region", "aria-label": "Settings that differ"},
             h("table", {"class": "lb-abreast", "style": _models(found)}, h("thead", {}, top), h("tbody", {}, body)),
         ),
     )

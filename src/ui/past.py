@@ -69,7 +69,7 @@ def _runs(runs: tuple[PastRun, ...], suite: Suite) -> Markup:
         h("p", {"class": "lb-quiet"}, GRADED),
         h(
             "div",
-            {"class": "lb-scroll", "role": "region", "aria-labelledby": "lb-past", "tabindex": "0"},
+            {"class": "lb-scroll", "role": "region", "aria-label": "Table of runs", "tabindex": "0"},
             h("table", {"class": "lb-subtasks"}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
         ),
     )
@@ -127,7 +127,7 @@ def estimated(found: Sequence[Estimate], suite: Suite) -> Markup | None:
         ),
         h(
             "div",
-            {"class": "lb-scroll", "role": "region", "aria-labelledby": "lb-estimated", "tabindex": "0"},
+            {"class": "lb-scroll", "role": "region", "aria-label": "Table of estimates", "tabindex": "0"},
             h("table", {"class": "lb-subtasks"}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
         ),
     )
@@ -181,7 +181,7 @@ def _reports(found: tuple[Report, ...]) -> Markup:
         ),
         h(
             "div",
-            {"class": "lb-scroll", "role": "region", "aria-labelledby": "lb-contamination", "tabindex": "0"},
+            {"class": "lb-scroll", "role": "region", "aria-label": "Table of reports", "tabindex": "0"},
             h("table", {"class": "lb-subtasks"}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
         ),
     )

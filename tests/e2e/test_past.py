@@ -24,6 +24,7 @@ def test_every_run_is_told_with_its_scorer_and_reports_stand_beside_it(
     expect(page.get_by_role("heading", name="Runs (4)", level=2).last).to_be_visible()
     expect(page.get_by_role("heading", name="Contamination reports (1)")).to_be_visible()
     expect(page.get_by_role("region", name="Contamination").first).to_contain_text("Made-up overlap test")
+    assert not faults(page)
     shoot(page, "history")
 
 

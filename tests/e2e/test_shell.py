@@ -99,7 +99,14 @@ def is_dark(page: Page) -> bool:
     return bool(colours[0])
 
 
-@pytest.mark.parametrize("path", ["/", "/about", "/model/acme/anvil-8b-chat", "/model/nobody/nothing", "/nowhere"])
+COMPARED = "/compare?models=acme/anvil-8b,acme/anvil-70b,solo"
+EVERY = (
+    "/", "/about", "/model/acme/anvil-8b-chat", "/model/nobody/nothing", "/nowhere", "/explore",
+    "/explore?chart=correlations", "/explore?chart=scaling", "/compare", COMPARED, "/queue", "/submit",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", EVERY)
 def test_axe_finds_no_fault_in_either_theme(
     small: Served, page: Page, faults: Callable[[Page], list[str]], path: str
 ) -> None:
@@ -107,13 +114,16 @@ def test_axe_finds_no_fault_in_either_theme(
     page.wait_for_load_state("networkidle")
     if path.startswith("/model/acme"):
         expect(page.get_by_role("tab", name="Subtasks")).to_be_visible()
+    expect(page.locator("h1")).to_have_count(1)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         expect(page.locator("html.dark")).to_have_count(int(scheme == "dark"))
         assert faults(page) == [], scheme
 
 
-@pytest.mark.parametrize("path", ["/", "/about", "/model/acme/anvil-8b-chat", "/model/" + "long" * 50])
+@pytest.mark.parametrize(
+    "path", ["/", "/about", "/model/acme/anvil-8b-chat", "/model/" + "long" * 50, "/explore", COMPARED]
+)
 def test_no_page_is_wider_than_its_window(small: Served, page: Page, path: str) -> None:
     page.goto(small.url + path)
     page.wait_for_load_state("networkidle")
