@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -30,7 +31,9 @@ def context(board: Board) -> Context:
 def routes(board: Board, settings: Settings) -> list[BaseRoute]:
     """`/api`. On a Space every reader comes through the Hub's proxy."""
     api = build_api(context(board), per_minute=settings.per_minute, behind_proxy="SPACE_ID" in os.environ)
-    return [Mount("/api", app=api)]
+    mount = Mount("/api", app=api)
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)  # an address with a line break is the API's too
+    return [mount]
 
 
 def add_tools(board: Board) -> None:

@@ -86,3 +86,10 @@ def test_the_api_is_served_beside_gradio(url):
     assert httpx.get(f"{url}/api/leaderboard/formatted").json()[0]["model"]["name"] == "org/first"
     description = httpx.get(f"{url}/api/openapi.json").json()
     assert description["servers"] == [{"url": "/api"}]
+
+
+def test_a_name_with_a_line_break_is_refused_in_the_apis_own_words(url):
+    for path in ("/api/v1/models/org/%0A", "/api/v1/models/%0A/card", "/api/v1/results/%0D%0A"):
+        answer = httpx.get(url + path)
+        assert answer.status_code == 404
+        assert answer.headers["Content-Type"] == "application/problem+json", path
