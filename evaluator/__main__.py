@@ -14,7 +14,7 @@ from pathlib import Path
 from evaluator import preflight, sandbox, subset, terminal
 from evaluator.engine import MODEL_NAME
 from evaluator.evaluation import Settings, evaluate, ready
-from evaluator.worker import Worker
+from evaluator.worker import Worker, open_board
 from src.core import suites
 from src.core.errors import BadInput, BoardError
 from src.core.importing import contents_path, published
@@ -152,7 +152,7 @@ def suites_of(args: argparse.Namespace) -> list[Suite]:
 
 
 def _run(args: argparse.Namespace) -> int:
-    store, settings, chosen = open_store(args.store), settings_of(args), suites_of(args)
+    store, settings, chosen = open_board(args.store), settings_of(args), suites_of(args)
     if args.ray:
         from evaluator.scale import run_on_ray
 

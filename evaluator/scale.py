@@ -32,8 +32,10 @@ from evaluator.shares import (
     run,
     split,
 )  # fmt: skip
-from evaluator.worker import Worker
+from evaluator.worker import Worker, open_board
 from src.core.errors import BadInput, BoardError
+from src.core.grouped import Grouped
+from src.core.queue import Queue
 from src.core.records import Request
 from src.core.store import Store, open_store
 from src.core.suites import Suite
@@ -51,7 +53,10 @@ def run_on_ray(args: argparse.Namespace, settings: Settings, suites: Sequence[Su
     box = _box(args.box, cluster)
     far = Far(args.store, settings, address, parts=args.split, with_gpus=cluster.gpus > 0)
     slots = max(1, int(cluster.gpus or cluster.nodes))
-    workers = [Worker(open_store(args.store), suites, box, settings, evaluate=far) for _ in range(slots)]
+    # one queue for all: they share commits, and never want the same request
+    store = Grouped(open_board(args.store))
+    queue = Queue(store)
+    workers = [Worker(store, suites, box, settings, evaluate=far, queue=queue) for _ in range(slots)]
     ended: list[int] = []
     problems: list[BoardError] = []
 

@@ -17,10 +17,21 @@ from evaluator.publish import redact
 from src.core.errors import BoardError, StoreError
 from src.core.queue import FAILURES, Claim, LeaseLost, Queue, Standing
 from src.core.records import Request
-from src.core.store import Store
+from src.core.store import Store, open_store
 from src.core.suites import Suite
 
 log = logging.getLogger(__name__)
+
+
+def open_board(name: str) -> Store:
+    """The store of a board as a box uses it: it has time, so people go first where the Hub takes no more commits.
+
+    It does not give up soon either: hours of work may wait for the commit that says they are done.
+    """
+    return open_store(name, polite=POLITE, patience=PATIENCE)
+
+
+POLITE, PATIENCE = 60.0, 3600.0  # seconds
 
 Evaluate = Callable[..., Outcome]
 

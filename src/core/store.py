@@ -75,13 +75,13 @@ class Store(Protocol):
         """The store's own clock (UTC), the only one that leases are judged by; no call of its own."""
 
 
-def open_store(name: str | os.PathLike[str], polite: float = 1.0) -> Store:
-    """The store a person names: `hub:OWNER`, or a folder (made where it is missing). `polite`: see `HubStore`."""
+def open_store(name: str | os.PathLike[str], polite: float = 1.0, patience: float = 300.0) -> Store:
+    """The store a person names: `hub:OWNER`, or a folder (made where it is missing). The others: see `HubStore`."""
     text = os.fspath(name)
     if text.startswith("hub:"):
         from src.core.hub import HubStore
 
-        return HubStore(text.removeprefix("hub:"), polite=polite)
+        return HubStore(text.removeprefix("hub:"), polite=polite, patience=patience)
     return LocalStore(text)
 
 

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from src.core import suites
 from src.core.errors import BadInput, NotFound
+from src.core.grouped import Grouped
 from src.core.hub import HubStore
 from src.core.lifecycle import Status, may_move
 from src.core.queue import FAILURES, Claim, LeaseLost, Queue, request_key
@@ -300,7 +302,8 @@ def test_who_loses_a_race_takes_the_next_one(queue: Queue, store: Meddled) -> No
     queue.submit(ask("org/a"))
     queue.submit(ask("org/b"))
     first: list[Claim | None] = []
-    wanted = queue._wanted("second", 1, lambda request: True, set())[0].request.model
+    with queue._choice("second", 1, lambda request: True, set()) as choice:
+        wanted = choice[0].request.model
     store.before_append = lambda: first.append(Queue(store).claim("first", lambda request: request.model == wanted))
     second = queue.claim("second")
     assert first[0] is not None
@@ -509,10 +512,23 @@ def test_a_box_takes_the_first_that_fits_it(queue: Queue) -> None:
 def test_boxes_that_look_at_once_mostly_want_different_requests(queue: Queue) -> None:
     for number in range(12):
         queue.submit(ask(f"org/m{number}"))
-    wanted = {queue._wanted(f"box-{box}", 1, lambda request: True, set())[0].key for box in range(8)}
+    wanted = set()
+    for box in range(8):
+        with queue._choice(f"box-{box}", 1, lambda request: True, set()) as choice:
+            wanted.add(choice[0].key)
     assert len(wanted) >= 4
     oldest = {standing.key for standing in queue.snapshot().waiting[:8]}
     assert wanted <= oldest
+
+
+def test_the_cards_of_one_box_never_want_the_same(queue: Queue) -> None:
+    for number in range(12):
+        queue.submit(ask(f"org/m{number}"))
+    shared = Queue(Grouped(queue.store))
+    with ThreadPoolExecutor(6) as cards:
+        claims = list(cards.map(lambda card: shared.claim("box"), range(6)))
+    assert len({claim.key for claim in claims if claim}) == 6
+    assert sum("/claim." in entry.path for entry in queue.store.list("requests/queue")) == 6  # none was in vain
 
 
 def test_the_wait_is_estimated_from_recent_runs(queue: Queue, clock: Clock) -> None:

@@ -6,7 +6,8 @@ import hashlib
 import json
 import threading
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -57,7 +58,7 @@ class Receipt:
 class Queue:
     """The queue of one store. Safe for threads; every process has its own."""
 
-    LOOK_AT = 8  # boxes choose among so many of the first, by hash, so that two rarely want the same
+    LOOK_AT = 8  # boxes choose among so many of the first, or as many as run, so that two rarely want the same
     TRIES = 5
 
     def __init__(
@@ -71,7 +72,8 @@ class Queue:
         self._nonce = nonce
         self._votes = Votes(store)
         self._reader = Reader(store, self._votes)
-        self._lock = threading.Lock()
+        self._lock, self._choosing = threading.Lock(), threading.Lock()
+        self._chosen: set[str] = set()  # what threads of this queue are claiming just now
         self._told: dict[tuple[str, str], int] = {}
 
     def snapshot(self) -> QueueState:
@@ -102,12 +104,12 @@ class Queue:
         """Up to `most` requests that fit this box, claimed in one commit."""
         avoid: set[str] = set()
         for _ in range(self.TRIES):
-            wanted = self._wanted(box, most, accepts, avoid)
-            if not wanted:
-                return []
-            events = self._claims(wanted)
-            rev = self._append(events, {key: {"box": box} for key in events}, f"{box} claims {len(events)}")
-            held = self._held(wanted, events, box, rev)
+            with self._choice(box, most, accepts, avoid) as wanted:
+                if not wanted:
+                    return []
+                events = self._claims(wanted)
+                rev = self._append(events, {key: {"box": box} for key in events}, f"{box} claims {len(events)}")
+                held = self._held(wanted, events, box, rev)
             if held:
                 return held
             avoid |= events.keys()  # somebody was first: a stale head may still show these as waiting
@@ -214,11 +216,11 @@ class Queue:
     def _end(
         self, claim: Claim, event: Event, body: dict[str, Any], then: Callable[[Request], bool] | None
     ) -> Claim | None:
-        wanted = self._wanted(claim.box, 1, then, {claim.key}) if then else []
-        claims = self._claims(wanted)
-        bodies: dict[str, dict[str, Any]] = {claim.key: body} | {key: {"box": claim.box} for key in claims}
-        rev = self._append({claim.key: event} | claims, bodies, f"{claim.box}: {event.kind} {claim.request.model}")
-        following = self._held(wanted, claims, claim.box, rev)
+        with self._choice(claim.box, 1 if then else 0, then, {claim.key}) as wanted:
+            claims = self._claims(wanted)
+            bodies: dict[str, dict[str, Any]] = {claim.key: body} | {key: {"box": claim.box} for key in claims}
+            rev = self._append({claim.key: event} | claims, bodies, f"{claim.box}: {event.kind} {claim.request.model}")
+            following = self._held(wanted, claims, claim.box, rev)
         story = self._story(claim.key, rev)
         if event != story.done and event not in story.failures:
             for other in following:
@@ -226,16 +228,28 @@ class Queue:
             raise LeaseLost(_lost(claim))
         return following[0] if following else None
 
-    def _wanted(
-        self, box: str, most: int, accepts: Callable[[Request], bool], avoid: Collection[str]
-    ) -> list[Standing]:
-        first = [one for one in candidates(self.snapshot(), accepts) if one.key not in avoid]
-        first = first[: max(self.LOOK_AT, most)]
+    @contextmanager
+    def _choice(
+        self, box: str, most: int, accepts: Callable[[Request], bool] | None, avoid: Collection[str]
+    ) -> Iterator[list[Standing]]:
+        """What a box wants; within, no other thread of this queue wants the same."""
 
         def affinity(standing: Standing) -> bytes:
             return hashlib.sha256(f"{box}/{standing.key}".encode()).digest()
 
-        return sorted(first, key=affinity)[:most]
+        wanted: list[Standing] = []
+        if most and accepts:
+            state = self.snapshot()
+            with self._choosing:
+                free = [one for one in candidates(state, accepts) if one.key not in {*avoid, *self._chosen}]
+                first = free[: max(self.LOOK_AT, len(state.running), most)]
+                wanted = sorted(first, key=affinity)[:most]
+                self._chosen |= {one.key for one in wanted}
+        try:
+            yield wanted
+        finally:
+            with self._choosing:
+                self._chosen -= {one.key for one in wanted}
 
     def _claims(self, wanted: Sequence[Standing]) -> dict[str, Event]:
         return {
