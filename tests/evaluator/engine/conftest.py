@@ -11,6 +11,14 @@ import pytest
 from tests.evaluator.tiny import make_llama
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Models this small gain nothing from several threads, and lose much where tests run side by side."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny random Llama with its tokenizer."""
