@@ -96,9 +96,9 @@ class QueueState:
         """The order of the queue, in words for the page."""
         return (
             "First come, first served, and every vote counts as one more day of waiting "
-            f"(at most {MAX_VOTES}). A box takes the first request whose model fits its memory, so a large model may "
-            "be passed by smaller ones until a large box is free. A failed run that is tried again keeps its place "
-            "once its pause is over."
+            f"(at most {MAX_VOTES}). A box takes one of the first requests whose models fit its memory: boxes choose "
+            "among a few, so that two rarely want the same, and a large model may be passed by smaller ones until a "
+            "large box is free. A failed run that is tried again keeps its place once its pause is over."
         )
 
     def _of(self, status: Status) -> list[Standing]:
