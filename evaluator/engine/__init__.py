@@ -14,6 +14,8 @@ How a harness uses it (in the child process, which alone may import lm_eval and 
             "model_sha": sha,               # names the weights in the store (None: path, files, sizes, times)
             "verify": 16,                   # rescore at least 16 random documents with stock; 0: none
             "engine": "auto",               # or force "packed", "rows", "stock"
+            "generation": "auto",           # or "rolling", "continuous", "stock"
+            "attention": "auto",            # or "sdpa", "flex"
             "pack_tokens": None,            # None: from free memory; a number: tokens of one packed row
             "batch_size": 8,                # only for requests that run the stock way; "auto" is read as 8
         },
@@ -23,6 +25,7 @@ How a harness uses it (in the child process, which alone may import lm_eval and 
 
 Resume is a read: start the same run with the same `responses` file, and everything answered before is read from it.
 The key of an answer is (model sha, settings, task, request); settings hold dtype, engine, versions, template, limits.
+What an engine finds out as it works (ways, verification) lies there too, so that a resumed run tells the same.
 
     engine.progress("run/responses.sqlite")  # {task: answers so far}, safe to call from another process while it runs
 
