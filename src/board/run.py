@@ -46,7 +46,7 @@ def run_detail(store: Store, suite: Suite, run: Run) -> RunDetail:
     runs = newest_first([(result, scored) for result in results if _has_any(scored := score(result, suite))])
     if not runs:
         raise NotFound(
-            f"{store.name} keeps no result file of {run.model} in {run.precision or 'this precision'}: "
+            f"The store keeps no result file of {run.model} in {run.precision or 'this precision'}: "
             "only its published scores are known."
         )
     newest, scored = runs[0]

@@ -11,9 +11,9 @@ from markupsafe import Markup
 from src.board.compare import Comparison, Disagreement
 from src.board.detail_files import DetailFiles, is_gated
 from src.board.snapshot import Snapshot
+from src.ui.answers import graded, verbatim
 from src.ui.compare_table import name_of
 from src.ui.html import h, join
-from src.ui.samples import graded, verbatim
 
 QUESTIONS = "compare/questions"
 SHOWN = 10

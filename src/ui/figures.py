@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from src.board.model import Line
+from src.board.score_lines import Line
 from src.ui.html import h
 
 WIDTH, HEIGHT = 250, 34  # of a strip, in its own units; the style stretches it

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from src.board.model import Line, ModelView, Peers
+from src.board.model import ModelView
+from src.board.score_lines import Line, Peers
 from src.ui.addresses import model_page
 from src.ui.figures import number, signed, strip
 from src.ui.html import h, join

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, get_args
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import gradio as gr
 import numpy as np
@@ -17,12 +17,12 @@ from starlette.routing import BaseRoute, Route
 
 from src.board.detail_files import DetailFiles, is_gated
 from src.board.model import Missing
-from src.board.samples import Answer, Outcome, Sample
+from src.board.samples import Outcome, Sample
 from src.board.snapshot import Board
 from src.core.errors import BoardError, NotFound
 from src.core.suites import Suite
 from src.settings import Settings
-from src.ui import assets
+from src.ui import answers, assets
 from src.ui.html import h, join
 from src.ui.run_sections import HERE, asked_run
 
@@ -100,7 +100,7 @@ def routes(board: Board, settings: Settings) -> list[BaseRoute]:
             at = None if file is None else file.find(ask.item)
             if file is None or at is None:
                 raise NotFound("This answer is no longer among the published ones.")
-            return _html(_answer(file.open(at), ask))
+            return _html(answers.whole(file.open(at), ask.row, ask.task or "", other_suite(board, ask.suite)))
         except BoardError as error:
             return _html(h("p", {"class": "lb-problem", "role": "alert"}, str(error)), 404)
 
@@ -125,6 +125,11 @@ def _ask(board: Board, params: Mapping[str, str]) -> Ask:
         params.get("find", "")[:200].strip(), int(page) if page.isdigit() and len(page) < 6 else 0,
         params.get("item", "")[:64],
     )  # fmt: skip
+
+
+def other_suite(board: Board, suite: Suite) -> str | None:
+    """The suite as an address names it: not at all where it is the board's first."""
+    return None if board.snapshot().suite.name == suite.name else suite.name
 
 
 def _screen(ask: Ask, files: DetailFiles) -> Markup:
@@ -205,7 +210,7 @@ def _nothing(ask: Ask) -> Markup:
 
 def _line(sample: Sample, ask: Ask) -> Markup:
     address = f"{ITEM}?{ask.params(outcome=None, find=None, page=0)}&{urlencode({'item': sample.doc_hash or ''})}"
-    words, right = graded(sample.score)
+    words, right = answers.graded(sample.score)
     hidden = is_gated(ask.task or "") or sample.question is None
     question = f"Question {(sample.doc_hash or '')[:12]}" if hidden else _short(sample.question or "")
     return h(
@@ -226,49 +231,6 @@ def _line(sample: Sample, ask: Ask) -> Markup:
     )
 
 
-def _answer(answer: Answer, ask: Ask) -> Markup:
-    sample = answer.sample
-    told = {"precision": ask.row.get("precision"), "revision": ask.row.get("revision")}
-    named = {name: value for name, value in told.items() if isinstance(value, str)}
-    item = urlencode({**named, "task": ask.task, "item": (sample.doc_hash or "")[:12]})
-    link = f"model/{quote(ask.row['model'])}?{item}"
-    permanent = h("p", {}, h("a", {"href": link}, "Link to this answer"))
-    metrics = ", ".join(f"{name} {_value(value)}" for name, value in answer.metrics.items())
-    if is_gated(ask.task or ""):
-        words = (
-            "Its authors ask that this benchmark never be shown in plain text, so that models are not trained on it."
-        )
-        return join(h("p", {}, words), h("p", {"class": "lb-quiet"}, metrics), permanent)
-    best = max((value for _, value in answer.choices if value is not None), default=None)
-    choices = [
-        h(
-            "tr",
-            {"data-best": value is not None and value == best},
-            h("td", {}, verbatim(text)),
-            h("td", {}, _value(value)),
-        )
-        for text, value in answer.choices
-    ]
-    table = h(
-        "table",
-        {},
-        h("thead", {}, h("tr", {}, h("th", {"scope": "col"}, "Option"), h("th", {"scope": "col"}, "Log-likelihood"))),
-        h("tbody", {}, choices),
-    )
-    return join(
-        h(
-            "dl",
-            {"class": "lb-pairs"},
-            h("dt", {}, "Target"), h("dd", {}, verbatim(sample.target)),
-            h("dt", {}, "Answer"), h("dd", {}, verbatim(sample.answer)),
-            h("dt", {}, "Score"), h("dd", {}, metrics),
-        ),
-        choices and table,
-        h("details", {}, h("summary", {}, "Prompt as sent"), h("pre", {}, answer.prompt or "unknown")),
-        permanent,
-    )  # fmt: skip
-
-
 def _pager(ask: Ask, page: int, pages: int) -> Markup:
     if pages < 2 or ask.item:
         return Markup("")
@@ -281,28 +243,9 @@ def _pager(ask: Ask, page: int, pages: int) -> Markup:
     return h("nav", {"class": "lb-pager", "aria-label": "Pages of answers"}, before, f"{page + 1} of {pages:,}", after)
 
 
-def graded(score: float | None) -> tuple[str, bool | None]:
-    """The score of one answer as a word, and whether it is right; None where nobody can say."""
-    if score is None or np.isnan(score):
-        return "no score", None
-    words = {0.0: "wrong", 1.0: "right"}
-    return words.get(score, f"{score:.2f}"), score >= 0.5
-
-
-def verbatim(text: str | None) -> Markup:
-    """Somebody's text exactly as it is, line breaks and all."""
-    if not text:
-        return h("em", {}, "not shown" if text is None else "empty")
-    return h("span", {"class": "lb-verbatim"}, text)
-
-
 def _short(text: str, most: int = EXCERPT) -> str:
     flat = " ".join(text.split())
     return flat if len(flat) <= most else flat[: most - 1] + "…"
-
-
-def _value(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:g}" if abs(value) < 10 else f"{value:.2f}"
 
 
 def _html(body: Markup, status: int = 200) -> Response:

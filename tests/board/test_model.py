@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from src.board.model import Missing, ModelView, model_view, reproduce
+from src.board.model import Missing, ModelView, model_view
+from src.board.reproduce import reproduce
 from src.board.run import run_detail
 from src.board.snapshot import Snapshot
 from src.core.errors import NotFound
