@@ -6,9 +6,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO
+from typing import IO, Protocol, cast
 
-from src.core.errors import Conflict
+from src.core.errors import Conflict, Throttled
 from src.core.store import Entry, Rev, Store, one_dataset
 
 
@@ -24,6 +24,16 @@ class _Wish:
 Wishes = list[_Wish]
 
 
+class Waits(Store, Protocol):
+    """A store with a quota that leaves the waiting to who asks for it."""
+
+    def impatient(self) -> Store:
+        """The same store, which raises Throttled at once."""
+
+    def wait_out(self, error: Throttled, waited: float) -> float | None:
+        """Waits as `error` asks; seconds waited in all, None where that would be too long."""
+
+
 class Grouped:
     """The same store with group commits: nobody waits for company, but who has to wait travels together.
 
@@ -35,6 +45,9 @@ class Grouped:
     def __init__(self, store: Store) -> None:
         self.name = store.name
         self._store = store
+        # who waits for a quota waits here, so that whoever comes meanwhile goes along
+        self._waits = cast(Waits, store) if hasattr(type(store), "wait_out") else None
+        self._writer = self._waits.impatient() if self._waits else store
         self._mutex = threading.Lock()
         self._turns: dict[str, threading.Lock] = {}
         self._waiting: dict[str, list[_Wish]] = {}
@@ -47,24 +60,38 @@ class Grouped:
             self._waiting.setdefault(dataset, []).append(wish)
         with turn:
             if not wish.done.is_set():
-                self._commit(self._taken(dataset))
+                self._commit(dataset)
         if wish.error is not None:
             raise wish.error
         assert wish.rev is not None
         return wish.rev
 
-    def _taken(self, dataset: str) -> Sequence[_Wish]:
-        """Those who wait, as many as fit into one commit; who was first goes first."""
+    def _commit(self, dataset: str) -> None:
+        wishes, waited = self._taken(dataset, []), 0.0
+        while True:
+            try:
+                return self._write(wishes)
+            except Throttled as error:
+                longer = self._waits.wait_out(error, waited) if self._waits else None
+                if longer is None:
+                    return _settle(wishes, error=error)
+            except BaseException as error:
+                _settle([wish for wish in wishes if not wish.done.is_set()], error=error)
+                raise
+            wishes, waited = self._taken(dataset, wishes), longer
+
+    def _taken(self, dataset: str, taken: Wishes) -> Wishes:
+        """Those already taken and those who wait, as many as fit into one commit; who was first goes first."""
         with self._mutex:
-            waiting = self._waiting[dataset]
-            taken: Wishes = []
-            count = 0
+            waiting, taken = self._waiting[dataset], list(taken)
+            count = sum(len(wish.files) for wish in taken)
             while waiting and (not taken or count + len(waiting[0].files) <= self.MOST):
                 taken.append(waiting.pop(0))
                 count += len(taken[-1].files)
             return taken
 
-    def _commit(self, wishes: Sequence[_Wish]) -> None:
+    def _write(self, wishes: Sequence[_Wish]) -> None:
+        """Settles every wish. Raises Throttled where none is settled yet."""
         together: dict[str, bytes] = {}
         apart: Wishes = []
         for wish in wishes:
@@ -75,7 +102,9 @@ class Grouped:
         group = [wish for wish in wishes if wish not in apart]
         message = group[0].message if len(group) == 1 else f"{group[0].message} and {len(group) - 1} more"
         try:
-            rev = self._store.append(together, message)
+            rev = self._writer.append(together, message)
+        except Throttled:
+            raise
         except Conflict as error:
             if len(group) == 1:
                 _settle(group, error=error)
@@ -84,7 +113,6 @@ class Grouped:
         except BaseException as error:
             _settle(group, error=error)
             if not isinstance(error, Exception):
-                _settle(apart, error=error)
                 raise
         else:
             _settle(group, rev)

@@ -6,6 +6,7 @@ What the client leaves to its callers is done here: time-outs, retries, looking 
 
 from __future__ import annotations
 
+import copy
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,7 +32,7 @@ class HubStore:
     """The datasets of one owner. Safe for threads. `sleep` and `rng` are the caller's, so that tests need not wait.
 
     `patience`: seconds that one call may spend on repeating itself; then its error is raised. `polite`: seconds by
-    which it may wait longer than a 429 asks, at random, so that others go first: boxes have time, people have not.
+    which it may wait longer than a 429 asks, at random: so others go first, and more travel together.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class HubStore:
         cache_dir: str | Path | None = None,
         private: bool | None = None,
         patience: float = 300.0,
-        polite: float = 1.0,
+        polite: float = 30.0,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
@@ -56,6 +57,7 @@ class HubStore:
         self._blobs = Path(cache_dir or Path(constants.HF_HOME) / "board-blobs")
         self._private, self._patience, self._polite = private, patience, polite
         self._sleep, self._monotonic, self._rng = sleep, monotonic, rng or random.Random()
+        self._hands_on = False  # a 429 at once, instead of waiting
         self._clock = ServerClock(monotonic)
         self._trees = Trees(self._fetch_tree)
         self._order = Order(self.name, self._written, self.list)
@@ -185,11 +187,26 @@ class HubStore:
             self._read_call(lambda: self._get("/api/datasets", params={"limit": 1}), "the Hub's clock")
         return self._clock.now()
 
+    def impatient(self) -> HubStore:
+        """The same store, which hands on a 429 for an append: for who finds more to write until it is over."""
+        other = copy.copy(self)
+        other._hands_on = True
+        return other
+
+    def wait_out(self, error: Throttled, waited: float) -> float | None:
+        """Waits as a 429 asks and returns for how long, with what was `waited` before; None: patience is over."""
+        wait = self._pause(error, 0)
+        if waited + wait > self._patience:
+            return None
+        self._sleep(wait)
+        return waited + wait
+
     def _write(
         self, dataset: str, look: Callable[[bool], Rev | None], commit: Callable[[], Rev], create: bool = False
     ) -> Rev:
         """Looks, writes, and after every doubtful outcome looks again before it writes again."""
         started, tries, doubt = self._monotonic(), 0, False
+        hands_on = self._hands_on and create
         while True:
             error: StoreError | None = None
             try:
@@ -212,6 +229,8 @@ class HubStore:
                 continue
             except (Busy, Throttled, Unknown, Corrupt) as doubtful:
                 error, doubt = doubtful, doubt or isinstance(doubtful, Unknown)
+                if hands_on and not doubt and isinstance(error, Throttled):
+                    raise
             wait = self._pause(error, tries)
             if self._monotonic() - started + wait > self._patience:
                 raise error or Unknown(f"Whether {dataset} in {self.name} was written is not known; look again later.")

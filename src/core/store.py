@@ -75,7 +75,7 @@ class Store(Protocol):
         """The store's own clock (UTC), the only one that leases are judged by; no call of its own."""
 
 
-def open_store(name: str | os.PathLike[str], polite: float = 1.0, patience: float = 300.0) -> Store:
+def open_store(name: str | os.PathLike[str], polite: float = 30.0, patience: float = 300.0) -> Store:
     """The store a person names: `hub:OWNER`, or a folder (made where it is missing). The others: see `HubStore`."""
     text = os.fspath(name)
     if text.startswith("hub:"):

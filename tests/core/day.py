@@ -15,6 +15,7 @@ from unittest import mock
 
 from huggingface_hub.utils import get_session, httpx
 
+from evaluator.worker import POLITE
 from src.core import grouped
 from src.core.grouped import Grouped
 from src.core.hub import HubStore
@@ -58,7 +59,7 @@ def live(
     per_hour = boxes * gpus * 60.0 / minutes
     end = clock() + hours * 3600
 
-    def board(name: str, polite: float = 1.0) -> Queue:
+    def board(name: str, polite: float = 30.0) -> Queue:
         store = HubStore(
             "owner", token=f"hf_{name}", endpoint="http://hub.test", cache_dir=tmp_path / "blobs",
             patience=4 * 3600.0, polite=polite, sleep=clock.sleep, monotonic=clock, rng=random.Random(name),
@@ -77,7 +78,7 @@ def live(
 
     class Box:
         def __init__(self, name: str) -> None:
-            self.name, self.queue, self.held = name, board(name, polite=300.0), dict[str, Claim]()
+            self.name, self.queue, self.held = name, board(name, polite=POLITE), dict[str, Claim]()
 
         def gpu(self, number: int) -> None:
             rng, claim = random.Random(f"{self.name}/{number}"), None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from src.core.grouped import Grouped
 from src.core.queue import Queue
 from src.core.store import LocalStore, Rev, Store
 from tests.core.boards import ask
+from tests.core.conftest import hub_store
+from tests.hub import Faults, Hub
 
 
 class Slow(LocalStore):
@@ -139,3 +142,34 @@ def test_a_grouped_store_is_a_store(tmp_path: Path) -> None:
     assert (store.head("requests"), store.read("requests/a", rev)) == (rev, b"1")
     with pytest.raises(Conflict):
         store.append({"requests/a": b"2"})
+
+
+def test_who_comes_while_a_hub_takes_no_more_goes_along_when_it_does(tmp_path: Path) -> None:
+    hub = Hub(faults=Faults().then("throttle", "throttle"))
+    late = iter(["b", "c"])
+    coming: list[threading.Thread] = []
+
+    def comes(_: float) -> None:
+        """While the first waits, somebody else wants something, too."""
+        name = next(late)
+        coming.append(threading.Thread(target=grouped.append, args=({f"requests/{name}": b"1"},), daemon=True))
+        coming[-1].start()
+        while f"requests/{name}" not in str(grouped._waiting):
+            time.sleep(0.005)
+
+    with hub_store(hub, tmp_path, sleep=comes) as store:
+        grouped = Grouped(store)
+        rev = grouped.append({"requests/a": b"1"})
+        for thread in coming:
+            thread.join(20)
+        assert [entry.path for entry in store.list("requests", rev)][-3:] == ["requests/a", "requests/b", "requests/c"]
+    assert len(hub.repo("datasets", "owner/requests").chain) == 2  # the first is the dataset's own
+
+
+def test_a_hub_that_takes_no_more_for_longer_than_patience_lasts_is_told_to_all(tmp_path: Path) -> None:
+    hub = Hub(faults=Faults(retry_after=100).then(*["throttle"] * 5))
+    slept: list[float] = []
+    options: dict[str, object] = {"sleep": slept.append, "patience": 250.0, "polite": 0.0}
+    with hub_store(hub, tmp_path, **options) as store, pytest.raises(Throttled):
+        Grouped(store).append({"requests/a": b"1"})
+    assert slept == [100.0, 100.0]

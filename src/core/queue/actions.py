@@ -239,8 +239,8 @@ class Queue:
 
         wanted: list[Standing] = []
         if most and accepts:
-            state = self.snapshot()
             with self._choosing:
+                state = self.snapshot()  # in here: one from before could show as free what another just let go
                 free = [one for one in candidates(state, accepts) if one.key not in {*avoid, *self._chosen}]
                 first = free[: max(self.LOOK_AT, len(state.running), most)]
                 wanted = sorted(first, key=affinity)[:most]
