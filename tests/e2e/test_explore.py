@@ -26,7 +26,7 @@ def test_a_control_redraws_the_chart_and_stands_in_the_address(sample: Served, p
     page.goto(f"{sample.url}/explore")
     drawn(page)
     page.locator("select[name=x]").select_option("co2_kg")
-    expect(page.locator("#lb-chart-title")).to_have_text("Score against co₂ of the evaluation")
+    expect(page.locator("#lb-chart-title")).to_have_text("Score against CO₂ of the evaluation")
     assert "x=co2_kg" in page.url
     page.reload()
     expect(page.locator("select[name=x]")).to_have_value("co2_kg")
