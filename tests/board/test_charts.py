@@ -75,6 +75,15 @@ def test_a_baseline_of_the_suite_is_drawn_and_said():
         assert found.figure.layout.shapes[0].y0 == 26.55
 
 
+def test_a_price_has_its_front_where_a_table_tells_one():
+    found = CHARTS["cost"](frame().assign(price=[1.0, 2.0, 3.0, None, 9.0]), SUITE, Ask(cost="price"))
+    assert found.table.set_index("model")["on_front"].to_dict() == {
+        "org/a": True, "org/b": False, "org/c": True, "org/e": True,
+    }  # fmt: skip
+    assert "no model as cheap or cheaper scores as high" in found.sentence
+    assert CHARTS["cost"](frame(), SUITE, Ask(cost="price")).sentence == NOTHING
+
+
 def test_a_type_is_called_as_on_the_table():
     table = frame().assign(model_type="finetuned")
     assert CHARTS["spread"](table, SUITE, Ask()).sentence == "Median average by type: fine-tuned 20.0."
