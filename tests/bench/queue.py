@@ -10,6 +10,7 @@ import json
 import random
 import tempfile
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -61,14 +62,15 @@ def naive(folder: Path, quick: bool) -> None:
 
 def kills(folder: Path, quick: bool) -> None:
     """Boxes are killed, in a folder; nothing may be lost, doubled or shared."""
-    _fight(Place(folder / "alone"), "in a folder", quick, seconds=0.1 if quick else 1.0)
+    _fight(Place(folder / "alone", ticks=quick), "in a folder", quick, seconds=0.1 if quick else 1.0)
 
 
 def kills_hub(folder: Path, quick: bool) -> None:
     """The same while the Hub fails: refuses, forgets to answer, shows old commits."""
-    hub = Hub(faults=Faults(FAULTS, seed=9))
+    place = Place(folder / "hub", ticks=quick)  # the long run goes by the real time
+    hub = Hub(faults=Faults(FAULTS, seed=9), clock=place.clock() or time.time)
     with serving(hub, timeout=1.0) as endpoint:
-        place = Place(folder / "hub", endpoint)
+        place = replace(place, endpoint=endpoint)
         _fight(place, "on a failing Hub", quick, seconds=0.1 if quick else 1.0, hub=hub)
     met = hub.faults.happened
     kinds = ", ".join(f"{count} {kind}" for kind, count in met.most_common())
