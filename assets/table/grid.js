@@ -319,7 +319,7 @@ const FILL = {
     link.href = view.href(index);
     link.setAttribute("aria-label", precision ? `${model}, ${precision}` : model);
     node.title = model;
-    const mark = data.flag("flagged", index) ? "flagged" : data.flag("available", index) === false ? "gone" : "";
+    const mark = data.flag("flagged", index) ? "flagged" : data.flag("available", index) === false ? "gone" : data.flag("audit", index) ? "audit" : "";
     write(flag.firstChild, "data", mark);
     toggle(flag, "on", Boolean(mark));
     write(shape, "className", `lt-shape lt-shape-${css(data.text("type", index) ?? "other")}`);
@@ -378,7 +378,11 @@ const EXPLAIN = {
     return `Rank ${rank}${range}${data.flag("tied", index) && rank > 1 ? "; cannot be told from the best" : ""}`;
   },
   model(column, index, { data }) {
-    const flags = [data.flag("flagged", index) && "reported for training on a benchmark", data.flag("available", index) === false && "no longer on the Hub"];
+    const flags = [
+      data.flag("flagged", index) && "reported for training on a benchmark",
+      data.flag("available", index) === false && "no longer on the Hub",
+      data.flag("audit", index) && "the audit has a question: see its page",
+    ];
     return [data.text("model", index), data.text("precision", index), ...flags].filter(Boolean).join(", ");
   },
   type: (column, index, { data, types }) => types[data.text("type", index)]?.help ?? "Type unknown",

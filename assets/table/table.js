@@ -316,6 +316,7 @@ export class Table {
   // ── what to do when nothing matches ──
 
   showNothing({ problem }, { relaxed }) {
+    if (!this.total) return this.showEmpty("This board has no results yet.", "The first ones appear here by themselves.", []);
     const ways = Object.entries(relaxed).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]);
     const buttons = ways.map(([group, n]) => el("button.lt-button", { type: "button", onclick: () => this.change({ [group]: CLEAR[group] }) }, `Drop ${NAMES[group]}: ${plural(n, "run")}`));
     buttons.push(el("button.lt-button", { type: "button", onclick: () => this.change(CLEAR) }, "Reset all filters"));
@@ -361,7 +362,10 @@ export class Table {
 
   /** The table takes what the window has left below it, so that one thing scrolls. */
   fit() {
-    this.root.style.setProperty("--lt-top", `${Math.round(this.root.getBoundingClientRect().top + scrollY)}px`);
+    const { top, bottom } = this.root.getBoundingClientRect();
+    this.root.style.setProperty("--lt-top", `${Math.round(top + scrollY)}px`);
+    const below = document.documentElement.scrollHeight - Math.round(bottom + scrollY);
+    this.root.style.setProperty("--lt-bottom", `${this.grid.narrow ? 12 : Math.max(12, below)}px`);
   }
 }
 

@@ -10,10 +10,11 @@ from typing import Literal
 import pandas as pd
 
 from src.board.cards import Cell, Claim
+from src.board.per_frame import per_frame
 from src.core.cells import Cells, some
 from src.core.contents import AVERAGES, FIELDS
 from src.core.scoring import averages
-from src.core.suites import Benchmark, Suite
+from src.core.suites import Benchmark, Suite, load
 
 Severity = Literal["error", "warning", "note"]
 
@@ -123,6 +124,12 @@ def by_row(findings: Iterable[Finding], least: Severity = "warning") -> Mapping[
         for row in finding.rows if ORDER.index(finding.severity) <= ORDER.index(least) else ():
             rows[row].append(finding)
     return {row: tuple(of_row) for row, of_row in rows.items()}
+
+
+@per_frame(4)
+def touched(frame: pd.DataFrame, suite: str) -> Mapping[str, tuple[Finding, ...]]:
+    """The rows of a tidy frame that deserve a badge, and why."""
+    return by_row(audit(frame, load(suite)))
 
 
 def lines(findings: Sequence[Finding], most: int = 5) -> Iterator[str]:

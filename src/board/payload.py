@@ -19,6 +19,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
+from src.board.audit import touched
 from src.board.columns import DIGITS_KEPT, HIDES, SIZES, TYPES, Column
 from src.board.query import Query, Selection, run
 from src.board.rows import Rows, kept
@@ -74,6 +75,7 @@ class Payload:
         """The columns that the first screen, search and filters need."""
         columns = {column.key: self._column(column) for column in self.columns if column.core and column.kind != "rank"}
         columns.update(self._certainty(CERTAINTY))
+        columns["audit"] = self._audit(self.rows.base)
         return File(_json({"n": len(self.rows), **self._identity(), "columns": columns}))
 
     @cached_property
@@ -105,6 +107,7 @@ class Payload:
         columns = {column.key: self._column(column, at) for column in needed}
         columns["average"] = {"numbers": _numbers(selection.averages[:FIRST_ROWS])}
         columns.update(self._certainty(CERTAINTY, at))
+        columns["audit"] = self._audit(at)
         return {
             **about,
             "suite": self.suite.name,
@@ -139,6 +142,11 @@ class Payload:
                     ends = (np.quantile(values, 0.95), values.min())
                 scales[column.key] = [float(end) for end in ends]
         return scales
+
+    def _audit(self, at: np.ndarray) -> dict[str, Any]:
+        """The rows that the audit has a question about."""
+        asked = touched(self.rows.frame, self.suite.name)
+        return {"flags": "".join("1" if each in asked else "0" for each in self.rows.frame["id"].iloc[at])}
 
     @cached_property
     def _repeated(self) -> np.ndarray:

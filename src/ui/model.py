@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
@@ -11,12 +11,11 @@ import gradio as gr
 import pandas as pd
 from markupsafe import Markup
 
-from src.board.audit import Finding, audit, by_row
+from src.board.audit import Finding, touched
 from src.board.columns import TYPES
 from src.board.model import Missing, ModelView, Run, model_view
 from src.board.per_frame import per_frame
 from src.board.snapshot import Board, Snapshot
-from src.core import suites
 from src.settings import Settings
 from src.ui import cite, model_scores, past, run_sections, samples, standing
 from src.ui.addresses import model_page
@@ -80,7 +79,7 @@ def _view(frame: pd.DataFrame, asked: Asked) -> View | Missing:
     if isinstance(found, Missing):
         return found
     description = f"{found.run.model} on {found.suite.title}: average {number(found.run.average, 2)}."
-    findings = _touched(asked.snapshot).get(found.run.id, ())
+    findings = touched(frame, found.suite.name).get(found.run.id, ())
     return View(found.run.model, _page(found, findings, asked.suite), samples.head(), description)
 
 
@@ -91,16 +90,6 @@ def build(demo: gr.Blocks, board: Board, settings: Settings) -> None:
         for section in SECTIONS:
             with gr.Tab(section.title, id=section.key) as tab:
                 section.build(demo, board, tab, here)
-
-
-def _touched(snapshot: Snapshot) -> Mapping[str, tuple[Finding, ...]]:
-    """What the audit found, by row."""
-    return _audited(snapshot.frame, snapshot.suite.name)
-
-
-@per_frame(4)
-def _audited(frame: pd.DataFrame, suite: str) -> Mapping[str, tuple[Finding, ...]]:
-    return by_row(audit(frame, suites.load(suite)))
 
 
 def _page(view: ModelView, findings: Sequence[Finding], suite: str | None) -> Markup:
