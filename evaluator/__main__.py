@@ -18,7 +18,7 @@ from evaluator.worker import Worker, open_board
 from src.core import suites
 from src.core.errors import BadInput, BoardError
 from src.core.importing import contents_path, published
-from src.core.model_checks import BYTES_PER_NUMBER, Limits
+from src.core.model.checks import BYTES_PER_NUMBER, Limits
 from src.core.queue import Queue, QueueState, Standing
 from src.core.records import Request
 from src.core.store import open_store
@@ -206,7 +206,7 @@ def _once(args: argparse.Namespace) -> int:
 
 
 def _pinned(model: str, revision: str, settings: Settings) -> str:
-    from src.core.model_source import HubModel
+    from src.core.model.source import HubModel
 
     return HubModel(model, revision, settings.token).revision if settings.backend != "dummy" else revision
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from evaluator.job import Failure
 from src.core.errors import Denied, NotFound, StoreError
-from src.core.model_checks import SAFETY, Limits, Repository, examine
-from src.core.model_config import HARMLESS_PRIVATE
-from src.core.model_source import FolderModel, HubModel, ModelSource
+from src.core.model.checks import SAFETY, Limits, Repository, examine
+from src.core.model.config import HARMLESS_PRIVATE
+from src.core.model.source import FolderModel, HubModel, ModelSource
 from src.core.records import Request
 
 WANTED = {

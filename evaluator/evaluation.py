@@ -17,7 +17,7 @@ from evaluator.preflight import check_box
 from evaluator.run_log import RunLog
 from src.core import estimates
 from src.core.errors import BadInput, Conflict, StoreError
-from src.core.model_checks import Limits
+from src.core.model.checks import Limits
 from src.core.records import Request
 from src.core.store import Store
 from src.core.suites import Suite

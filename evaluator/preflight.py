@@ -14,7 +14,7 @@ from typing import Any
 from evaluator.benchmarks import SOURCES, missing
 from evaluator.energy import list_gpus
 from src.core.errors import BadInput
-from src.core.model_checks import BYTES_PER_NUMBER
+from src.core.model.checks import BYTES_PER_NUMBER
 from src.core.records import Request
 
 ROOM_FOR_WORK = 1.25  # memory over the bare weights: activations, caches, the framework

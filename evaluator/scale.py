@@ -34,10 +34,10 @@ from evaluator.shares import (
 )  # fmt: skip
 from evaluator.worker import Worker, open_board
 from src.core.errors import BadInput, BoardError
-from src.core.grouped import Grouped
 from src.core.queue import Queue
 from src.core.records import Request
 from src.core.store import Store, open_store
+from src.core.store.grouped import Grouped
 from src.core.suites import Suite
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import get_session, httpx
 
 from src.core.errors import BadInput, BoardError, Denied, Unknown
-from src.core.hub_client import as_store_error, use_client
-from src.core.store import blob_id, sha256
+from src.core.store.client import as_store_error, use_client
+from src.core.store.files import blob_id, sha256
 from src.settings import ROOT
 
 DATASETS = ("requests", "results", "contents", "votes", "history")

@@ -17,9 +17,9 @@ from huggingface_hub import get_token
 
 from src.board.snapshot import Board
 from src.core.errors import BoardError, Throttled
-from src.core.grouped import Grouped
 from src.core.queue import Queue, QueueState
 from src.core.store import Store
+from src.core.store.grouped import Grouped
 from src.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from src.core.model_source import HubModel, ModelSource
+from src.core.model.source import HubModel, ModelSource
 
 
 class RecentModels:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from src.core.errors import BadInput, BoardError
 from src.core.lifecycle import Status
-from src.core.model_checks import BYTES_PER_NUMBER, Check, Facts, Limits, Repository, examine, facts
-from src.core.model_source import HubModel, ModelSource, NoRevision
+from src.core.model.checks import BYTES_PER_NUMBER, Check, Facts, Limits, Repository, examine, facts
+from src.core.model.source import HubModel, ModelSource, NoRevision
 from src.core.model_types import BY_KEY
 from src.core.names import check_model_name
 from src.core.queue import Queue, QueueState, Receipt, Standing, request_key

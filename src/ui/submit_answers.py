@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from src.board.freshness import span
 from src.board.submission import Examination, Outlook, outlook
-from src.core.model_checks import Check, Facts
+from src.core.model.checks import Check, Facts
 from src.core.queue import QueueState, Standing
 from src.core.records import Request
 from src.ui.html import coded, h, join

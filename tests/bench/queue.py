@@ -15,15 +15,15 @@ from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
-from src.core.hub import HubStore
 from src.core.queue import Queue
 from src.core.store import LocalStore
+from src.core.store.hub import HubStore
 from tests.bench import report
 from tests.core import history, scale
 from tests.core.day import live
 from tests.core.garbage import broken, files_of, use
-from tests.core.test_queue_crash import ACTS, kill_in_a_folder, kill_on_the_hub
-from tests.core.test_queue_moving import live as live_somehow
+from tests.core.queue.test_queue_crash import ACTS, kill_in_a_folder, kill_on_the_hub
+from tests.core.queue.test_queue_moving import live as live_somehow
 from tests.core.workers import LEASE, Place, accepted, all_finished, fight, put_in, work, work_naively
 from tests.hub import Faults, Hub, in_process, serving
 

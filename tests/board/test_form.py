@@ -11,8 +11,8 @@ import pytest
 from src.board.recent_models import RecentModels
 from src.board.submission import Desk, Form, Rules, outlook, problems_of_fields
 from src.core.errors import BadInput, NotFound
-from src.core.model_checks import Limits
-from src.core.model_source import About, FolderModel, NoRevision
+from src.core.model.checks import Limits
+from src.core.model.source import About, FolderModel, NoRevision
 from src.core.queue import Queue
 from src.core.store import LocalStore
 from src.core.suites import load

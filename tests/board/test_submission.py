@@ -18,10 +18,10 @@ import pytest
 from src.board.submission import Desk, Examination, Form, Rules
 from src.core.errors import BadInput, NotFound, Unknown
 from src.core.lifecycle import Status
-from src.core.model_checks import Limits, Repository
-from src.core.model_source import About, FolderModel
+from src.core.model.checks import Limits, Repository
+from src.core.model.safetensors import Tensor, count_parameters
+from src.core.model.source import About, FolderModel
 from src.core.queue import Queue
-from src.core.safetensors import Tensor, count_parameters
 from src.core.store import LocalStore
 from src.core.suites import load
 from tests.evaluator.tiny import make_llama

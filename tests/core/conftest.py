@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from src.core.hub import HubStore
 from src.core.store import LocalStore, Store
+from src.core.store.hub import HubStore
 from tests.hub import Hub, in_process, serving
 
 

@@ -16,10 +16,10 @@ from unittest import mock
 from huggingface_hub.utils import get_session, httpx
 
 from evaluator.worker import POLITE
-from src.core import grouped
-from src.core.grouped import Grouped
-from src.core.hub import HubStore
 from src.core.queue import Claim, LeaseLost, Queue, actions, reading, votes
+from src.core.store import grouped
+from src.core.store.grouped import Grouped
+from src.core.store.hub import HubStore
 from tests.core.boards import ask
 from tests.core.simulated import Simulation
 from tests.hub import Hub, in_process

@@ -5,4 +5,6 @@ from __future__ import annotations
 import multiprocessing
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.core.workers", "tests.core.test_queue_crash", "tests.core.test_store_crash"])
+PROCESSES.set_forkserver_preload(
+    ["tests.core.workers", "tests.core.queue.test_queue_crash", "tests.core.store.test_store_crash"]
+)

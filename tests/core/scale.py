@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from src.core.queue import Queue
 from src.core.queue.events import Event, folder, request_key
-from src.core.store import blob_id
+from src.core.store.files import blob_id
 from tests.core.boards import ask
 from tests.hub import Hub
 

@@ -22,13 +22,14 @@ from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 from src.core.errors import BadInput, Conflict, NotFound, StoreError
-from src.core.grouped import Grouped
-from src.core.hub import HubStore
-from src.core.hub_client import use_client
 from src.core.lifecycle import Status
 from src.core.queue import Claim, LeaseLost, Queue
 from src.core.records import Request
-from src.core.store import LocalStore, Store, system_clock
+from src.core.store import LocalStore, Store
+from src.core.store.client import use_client
+from src.core.store.grouped import Grouped
+from src.core.store.hub import HubStore
+from src.core.store.protocol import system_clock
 from tests.core.history import Journal, Line
 from tests.core.processes import PROCESSES
 

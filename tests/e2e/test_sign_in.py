@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from src.core.hub import HubStore
 from src.core.queue import Queue, QueueState
+from src.core.store.hub import HubStore
 from src.settings import ROOT
 from tests.e2e.conftest import free_port
 from tests.e2e.proxy import proxied

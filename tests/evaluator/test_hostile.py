@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from evaluator import download, sandbox
-from src.core.model_checks import Limits, Repository, examine, facts
-from src.core.model_source import About, FolderModel
+from src.core.model.checks import Limits, Repository, examine, facts
+from src.core.model.source import About, FolderModel
 from src.core.records import Request
 from tests.evaluator.hostile import CANARY, HOSTILE, Hostile
 from tests.evaluator.tiny import make_llama

@@ -14,7 +14,7 @@ from huggingface_hub.utils import httpx
 from huggingface_hub.utils._http import default_client_factory
 from starlette.types import ASGIApp, Message
 
-from src.core.hub_client import use_client
+from src.core.store.client import use_client
 from tests.hub.desk import Hung
 from tests.hub.repos import Hub
 from tests.hub.server import build_app

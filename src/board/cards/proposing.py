@@ -13,7 +13,7 @@ from huggingface_hub.utils import httpx
 from src.board.cards.merging import merge
 from src.board.cards.writing import CardBlock
 from src.core.errors import BoardError, Conflict, Unknown
-from src.core.hub_client import as_store_error, use_client
+from src.core.store.client import as_store_error, use_client
 
 README = "README.md"
 TRIES = 3

@@ -21,7 +21,7 @@ results; after a crash a request may be run again.
     for standing in state.failed: standing.failure.code, .title, .message, .advice, .log
     state.explain_order()                                   # the words for the page
 
-Box threads that share one `Grouped` store (`src.core.grouped`) share commits. Times are the store's, never a box's.
+Box threads that share one `Grouped` store share commits. Times are the store's, never a box's.
 """
 
 from src.core.queue.actions import Claim, LeaseLost, Queue, Receipt

@@ -15,7 +15,7 @@ from evaluator.evaluation import Settings, evaluate
 from evaluator.job import MODEL
 from evaluator.scale import Far, sharded, together
 from evaluator.shares import CannotJoin
-from src.core.model_checks import Limits
+from src.core.model.checks import Limits
 from src.core.records import Request
 from src.core.store import LocalStore
 from src.core.suites import load

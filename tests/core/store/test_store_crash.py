@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from src.core.errors import Corrupt, NotFound
-from src.core.hub import HubStore
 from src.core.store import LocalStore, Store
+from src.core.store.hub import HubStore
 from tests.core.crashing import Killed, dying_client, killed_at
 from tests.hub import Hub
 

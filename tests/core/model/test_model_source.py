@@ -9,8 +9,8 @@ import pytest
 from huggingface_hub import HfApi, constants
 
 from src.core.errors import NotFound, StoreError
-from src.core.model_checks import Repository, examine, facts
-from src.core.model_source import HubModel
+from src.core.model.checks import Repository, examine, facts
+from src.core.model.source import HubModel
 from tests.evaluator.tiny import make_llama
 from tests.hub import Hub, in_process
 

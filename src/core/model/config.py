@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from src.core.errors import BadInput
-from src.core.model_source import ModelSource
+from src.core.model.source import ModelSource
 
 LARGEST_JSON = {"tokenizer_config.json": 16 * 2**20, "model.safetensors.index.json": 32 * 2**20}
 LARGEST = 2**20  # bytes, of any other

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from src.core.errors import Conflict, Throttled
-from src.core.grouped import Grouped
 from src.core.queue import Queue
 from src.core.store import LocalStore, Rev, Store
+from src.core.store.grouped import Grouped
 from tests.core.boards import ask
 from tests.core.conftest import hub_store
 from tests.hub import Faults, Hub

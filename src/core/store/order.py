@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from src.core.errors import NotFound
-from src.core.store import Entry, Rev
+from src.core.store.protocol import Entry, Rev
 
 
 class Written(NamedTuple):

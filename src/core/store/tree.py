@@ -8,8 +8,9 @@ from typing import Any
 
 from huggingface_hub.hf_api import RepoFile, RepoFolder
 
-from src.core.hub_order import Written
-from src.core.store import Rev, blob_id, sha256
+from src.core.store.files import blob_id, sha256
+from src.core.store.order import Written
+from src.core.store.protocol import Rev
 
 PAGE = 1000
 """Entries that one call lists. A folder that held more is entered level by level, a smaller one fetched whole."""

@@ -1,123 +1,23 @@
-"""Where a board lives: the calls every store answers, and the store that is a folder. `hub.py` holds the other one.
-
-A path starts with its dataset: `requests/…`, `results/…`, `contents/…`, `votes/…`, `<org>__<model>-details/…`.
-"""
+"""The store that is a folder."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
-import re
 import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol, runtime_checkable
+from typing import IO, NamedTuple
 
 from src.core.errors import BadInput, Busy, Conflict, Corrupt, NotFound
-from src.core.store_log import Log, Logged
-
-Rev = str
-"""A commit of a dataset: opaque, comparable for equality only."""
-
-
-class Entry(NamedTuple):
-    """One stored file: `oid` changes exactly when its bytes do."""
-
-    path: str
-    oid: str
-    size: int
-
-
-@runtime_checkable
-class Store(Protocol):
-    """A board's files. Every call may raise a `StoreError`; none leaves anything half-written."""
-
-    name: str
-    """What a person calls it: `hub:open-llm-leaderboard` or the folder."""
-
-    def head(self, dataset: str) -> Rev:
-        """The newest revision of `dataset`; one cheap call. Raises NotFound where there is no such dataset yet."""
-
-    def list(self, prefix: str, rev: Rev | None = None) -> Sequence[Entry]:
-        """Every file below the folder `prefix` (its first part is the dataset) at `rev`, newest where not given.
-
-        Sorted by path. No such folder: nothing. Raises NotFound where there is no such dataset or revision.
-        """
-
-    def read(self, path: str, rev: Rev | None = None) -> bytes:
-        """The bytes of one file at `rev`. Raises NotFound."""
-
-    def open(self, path: str, rev: Rev | None = None) -> IO[bytes]:
-        """One file at `rev`, seekable, of which only what is asked for is read. Raises NotFound."""
-
-    def append(self, files: Mapping[str, bytes], message: str = "") -> Rev:
-        """Write new files of one dataset in one commit and return a revision that contains them.
-
-        Write-once and idempotent: the same bytes again are no error, other bytes raise Conflict. Returns only when the
-        commit is confirmed. Writers that race choose names of their own (a nonce), never one path.
-        """
-
-    def replace(self, files: Mapping[str, bytes | None], expect: Rev | None, message: str = "") -> Rev:
-        """Set (or, for None, delete) files of one dataset, if its head still is `expect`; else raises Conflict.
-
-        `expect` None: there must be no such dataset yet.
-        """
-
-    def order(self, paths: Sequence[str], rev: Rev | None = None) -> Sequence[str]:
-        """Appended files of one folder, there at `rev`, in the order of their commits; those of one commit as given."""
-
-    def now(self) -> datetime:
-        """The store's own clock (UTC), the only one that leases are judged by; no call of its own."""
-
-
-def open_store(name: str | os.PathLike[str], polite: float = 30.0, patience: float = 300.0) -> Store:
-    """The store a person names: `hub:OWNER`, or a folder (made where it is missing). The others: see `HubStore`."""
-    text = os.fspath(name)
-    if text.startswith("hub:"):
-        from src.core.hub import HubStore
-
-        return HubStore(text.removeprefix("hub:"), polite=polite, patience=patience)
-    return LocalStore(text)
-
-
-def blob_id(data: bytes) -> str:
-    """The name git gives these bytes; both stores use it, so a file keeps its oid when a board moves."""
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-
-
-def sha256(data: bytes) -> str:
-    """How the Hub names large files."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def split_path(path: str) -> tuple[str, str]:
-    """(dataset, path within it; "" for the dataset itself). Raises BadInput for a path that could leave its place."""
-    dataset, _, rest = path.strip("/").partition("/")
-    if not DATASET.fullmatch(dataset) or ".." in dataset:
-        raise BadInput(f"'{dataset}' is no name of a dataset: use letters, digits, '-', '_' and '.', at most 96.")
-    for part in rest.split("/") if rest else ():
-        if part in {"", ".", "..", ".git"} or len(part.encode()) > 255 or FORBIDDEN.search(part):
-            raise BadInput(f"'{path}' is no path in a store: '{part}' is not a plain file name.")
-    return dataset, rest
-
-
-def one_dataset(files: Mapping[str, bytes] | Mapping[str, bytes | None]) -> tuple[str, list[tuple[str, bytes | None]]]:
-    """(the dataset, the files by path within it), of a commit. Raises BadInput where it spans two or holds nothing."""
-    split = [(*split_path(path), data) for path, data in files.items()]
-    datasets = {dataset for dataset, _, _ in split}
-    if len(datasets) != 1 or any(not rest for _, rest, _ in split):
-        raise BadInput(f"A commit writes files of one dataset; these are of {sorted(datasets) or 'none'}.")
-    return datasets.pop(), sorted((rest, data) for _, rest, data in split)
-
-
-def system_clock() -> datetime:
-    """This machine's time."""
-    return datetime.now(UTC)
+from src.core.store.files import DATASET, blob_id, one_dataset, split_path
+from src.core.store.log import Log, Logged
+from src.core.store.protocol import Entry, Rev, system_clock
 
 
 class LocalStore:
@@ -297,10 +197,6 @@ class _Staged(NamedTuple):
     at: Path
     oid: str
     size: int
-
-
-DATASET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}")
-FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 def _sha1(*parts: object) -> str:

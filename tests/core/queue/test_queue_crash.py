@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from src.core.errors import BadInput, NotFound
-from src.core.hub import HubStore
 from src.core.lifecycle import Status
 from src.core.queue import Claim, LeaseLost, Queue, request_key
 from src.core.store import LocalStore, Store
+from src.core.store.hub import HubStore
 from tests.core.boards import Clock, ask
 from tests.core.crashing import Killed, dying_client, killed_at
 from tests.hub import Hub

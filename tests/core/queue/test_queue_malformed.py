@@ -12,7 +12,7 @@ from src.core.queue import Queue
 from src.core.store import LocalStore
 from tests.core.boards import Clock, ask
 from tests.core.garbage import broken, files_of, use
-from tests.core.test_queue_moving import live
+from tests.core.queue.test_queue_moving import live
 
 
 @pytest.mark.parametrize("seed", range(4))

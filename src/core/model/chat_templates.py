@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from src.core.errors import BadInput
-from src.core.model_source import ModelSource
+from src.core.model.source import ModelSource
 
 LARGEST = 128 * 1024  # characters; the longest real ones are about 20,000
 DEEPEST_LOOPS = 4

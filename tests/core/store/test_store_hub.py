@@ -12,8 +12,8 @@ import pytest
 from huggingface_hub.utils import httpx
 
 from src.core.errors import Busy, Conflict, Corrupt, Denied, NotFound, StoreError, Throttled, Unknown
-from src.core.hub import HubStore
-from src.core.hub_client import RedactSecrets, ServerClock, as_store_error, redact, retry_after
+from src.core.store.client import RedactSecrets, ServerClock, as_store_error, redact, retry_after
+from src.core.store.hub import HubStore
 from tests.core.conftest import hub_store
 from tests.hub import Faults, Hub, in_process
 

@@ -15,13 +15,13 @@ import pytest
 
 from src.core import suites
 from src.core.errors import BadInput, NotFound
-from src.core.grouped import Grouped
-from src.core.hub import HubStore
 from src.core.lifecycle import Status, may_move
 from src.core.queue import FAILURES, Claim, LeaseLost, Queue, request_key
 from src.core.queue.events import POISON
 from src.core.queue.failures import AGAIN
 from src.core.store import LocalStore
+from src.core.store.grouped import Grouped
+from src.core.store.hub import HubStore
 from tests.core.boards import Clock, Meddled, ask
 from tests.hub import Hub, in_process
 

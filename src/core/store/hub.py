@@ -20,10 +20,11 @@ from huggingface_hub.errors import EntryNotFoundError
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
 from src.core.errors import Busy, Conflict, Corrupt, NotFound, StoreError, Throttled, Unknown
-from src.core.hub_client import ServerClock, as_store_error, use_client
-from src.core.hub_order import Order, Written
-from src.core.hub_tree import Leaf, Trees
-from src.core.store import Entry, Rev, one_dataset, split_path
+from src.core.store.client import ServerClock, as_store_error, use_client
+from src.core.store.files import one_dataset, split_path
+from src.core.store.order import Order, Written
+from src.core.store.protocol import Entry, Rev
+from src.core.store.tree import Leaf, Trees
 
 T = TypeVar("T")
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from src.core.errors import BadInput, Conflict, NotFound
-from src.core.store import Store, blob_id
+from src.core.store import Store
+from src.core.store.files import blob_id
 
 ONE = {"requests/a/1.json": b"one"}
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import IO, Protocol, cast
 
 from src.core.errors import Conflict, Throttled
-from src.core.store import Entry, Rev, Store, one_dataset
+from src.core.store.files import one_dataset
+from src.core.store.protocol import Entry, Rev, Store
 
 
 @dataclass

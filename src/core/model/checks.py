@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from src.core import chat_templates, model_config
-from src.core.architectures import MODEL_TYPES_LOADED
 from src.core.errors import BadInput
-from src.core.model_source import ModelSource
-from src.core.safetensors import Tensor, count_dtypes, count_parameters, header_length, read_header
+from src.core.model import chat_templates
+from src.core.model import config as model_config
+from src.core.model.architectures import MODEL_TYPES_LOADED
+from src.core.model.safetensors import Tensor, count_dtypes, count_parameters, header_length, read_header
+from src.core.model.source import ModelSource
 
 State = Literal["passed", "noted", "refused"]
 
