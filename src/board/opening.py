@@ -21,6 +21,7 @@ from src.settings import PUBLIC, ROOT, Settings
 SAMPLE = ROOT / "assets" / "sample"
 SAMPLE_TIME = datetime(2025, 3, 1, 20, 45, tzinfo=UTC)
 """The moment at which the sample stands still: the leases of its queue run, and its boxes work."""
+LOG = ".board"  # of a store that somebody opened on the code's own folder
 LOCAL_POLL = 5.0  # seconds; asking a folder costs nothing
 
 
@@ -54,7 +55,7 @@ def open_sample(cache: Path) -> Store | None:
     """
     if not SAMPLE.is_dir():
         return None
-    files = sorted(path for path in SAMPLE.rglob("*") if path.is_file())
+    files = sorted(path for path in SAMPLE.rglob("*") if path.is_file() and LOG not in path.parts)
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.relative_to(SAMPLE).as_posix().encode() + b"\0" + path.read_bytes())
@@ -62,7 +63,7 @@ def open_sample(cache: Path) -> Store | None:
     if not here.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
         making = Path(tempfile.mkdtemp(dir=cache))
-        shutil.copytree(SAMPLE, making, dirs_exist_ok=True)
+        shutil.copytree(SAMPLE, making, dirs_exist_ok=True, ignore=shutil.ignore_patterns(LOG))
         try:
             making.rename(here)  # whole or not at all, also where two boards start together
         except OSError:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from src.board.freshness import freshness
-from src.board.opening import open_board
+from src.board.opening import open_board, open_sample
 from src.board.snapshot import Board
 from src.core.errors import NotFound, Throttled, Unknown
 from src.core.store import Entry, LocalStore, Rev
@@ -258,6 +258,17 @@ def test_a_damaged_copy_gives_way_to_the_sample(
     again.sync()
     assert again.state.source == "live"
     assert len(again.snapshot().frame) == len(V2)
+
+
+def test_the_sample_is_copied_without_the_log_of_whoever_opened_the_original(tmp_path: Path, monkeypatch) -> None:
+    original = tmp_path / "sample"
+    LocalStore(original).append({TABLE: published(v2_table(V2[:2]), "open-llm-v2")})
+    (original / "votes").mkdir()
+    (original / "votes" / "later.jsonl").write_bytes(b"not in the log")
+    monkeypatch.setattr("src.board.opening.SAMPLE", original)
+    copy = open_sample(tmp_path / "cache")
+    assert copy is not None
+    assert copy.read("votes/later.jsonl") == b"not in the log"
 
 
 def test_a_start_never_waits_for_the_network(remote: Remote, tmp_path: Path) -> None:

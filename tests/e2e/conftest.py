@@ -96,9 +96,9 @@ def sample(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Served:
     return serve(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for the session: the machine's own."""
+    """The machine's own Chromium; for a module, since as long as it is driven an event loop runs in this thread."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         pytest.skip("no Chromium on this machine: `apt-get install chromium`")
