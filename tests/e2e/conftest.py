@@ -59,9 +59,10 @@ class Served:
 Serve = Callable[..., Served]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def serve() -> Iterator[Serve]:
-    """`serve(settings or folder, board=None)` → a running board; all are stopped at the end of the session."""
+    """`serve(settings or folder, board=None)` → a running board; all are stopped at the end of the module: even an
+    idle one wakes twenty times a second."""
     from src.ui.app import build_app, launch
 
     running = []
@@ -82,13 +83,13 @@ def serve() -> Iterator[Serve]:
         demo.close(verbose=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def small(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Served:
     """A running board of the few models in `tests/e2e/boards.py`."""
     return serve(small_store(tmp_path_factory.mktemp("small")))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sample(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Served:
     """The made-up board that comes with the code, served from a copy."""
     folder = tmp_path_factory.mktemp("boards") / "sample"
