@@ -5,34 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import gradio as gr
 import pandas as pd
 from markupsafe import Markup
 
 from src.board.cards import card_block, eval_result_files
 from src.board.listing import listing
-from src.board.model import Missing
+from src.board.model import ModelView
 from src.board.papers import bibtex
 from src.board.query import Query
 from src.board.snapshot import Board, Snapshot
 from src.core.errors import BadInput
 from src.ui.html import coded, h, join
-from src.ui.run_sections import HERE, asked_run
 
 
-def tab(demo: gr.Blocks, board: Board, tab: gr.Tab, here: gr.Textbox) -> None:
-    """Every text with a button that copies it; made when the tab is opened."""
-    box = gr.HTML(str(h("p", {"class": "lb-quiet lb-waiting"}, "Writing …")), apply_default_css=False)
-
-    def fill(address: str) -> str:
-        snapshot, found = asked_run(board, address)
-        if isinstance(found, Missing):
-            return ""
-        row = snapshot.frame[snapshot.frame["id"] == found.run.id].iloc[0]
-        known = {str(name): None if pd.isna(value) else value for name, value in row.items()}
-        return str(h("div", {"class": "lb-cite"}, _card(known, snapshot), _bibtex(snapshot)))
-
-    tab.select(fill, here, box, js=HERE, show_progress="hidden")
+def texts(board: Board, snapshot: Snapshot, found: ModelView) -> Markup:
+    """Every text with a button that copies it."""
+    row = snapshot.frame[snapshot.frame["id"] == found.run.id].iloc[0]
+    known = {str(name): None if pd.isna(value) else value for name, value in row.items()}
+    return h("div", {"class": "lb-cite"}, _card(known, snapshot), _bibtex(snapshot))
 
 
 def _card(row: Mapping[str, Any], snapshot: Snapshot) -> Markup:

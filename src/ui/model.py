@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import gradio as gr
 import pandas as pd
@@ -16,6 +17,7 @@ from src.board.columns import TYPES
 from src.board.model import Missing, ModelView, Run, model_view
 from src.board.per_frame import per_frame
 from src.board.snapshot import Board, Snapshot
+from src.core.errors import BoardError
 from src.settings import Settings
 from src.ui import cite, model_scores, past, run_sections, samples, standing
 from src.ui.addresses import model_page
@@ -25,23 +27,26 @@ from src.ui.page import Page, View, Visit, snapshot_of
 
 
 class Section(NamedTuple):
-    """One tab below the scores: `build` is called inside it, with the page's Blocks, the board, the tab, and the hidden
-    box that carries the page's address to a function (with `js=HERE`)."""
+    """One tab below the scores; `draw` makes its text when it is opened, and may raise BoardError."""
 
     key: str
     title: str
-    build: Callable[[gr.Blocks, Board, gr.Tab, gr.Textbox], None]
+    waiting: str  # what stands there meanwhile
+    draw: Callable[[Board, Snapshot, ModelView], Markup]
 
 
 SECTIONS: tuple[Section, ...] = (
-    Section("subtasks", "Subtasks", run_sections.subtasks),
-    Section("samples", "Samples", samples.tab),
-    Section("place", "Place", standing.tab),
-    Section("history", "History", past.history),
-    Section("settings", "Settings of the run", run_sections.settings),
-    Section("cite", "Cite", cite.tab),
+    Section("subtasks", "Subtasks", "Fetching the result file …", run_sections.subtasks),
+    Section("samples", "Samples", samples.WAITING, samples.browser),
+    Section("place", "Place", "Drawing other weights …", standing.place),
+    Section("history", "History", "Fetching the result files …", past.history),
+    Section("settings", "Settings of the run", "Fetching the result file …", run_sections.settings),
+    Section("cite", "Cite", "Writing …", cite.texts),
 )
 """What a model's page offers to open, in this order; a new section is its function and its line here."""
+
+HERE = "() => [location.pathname.split('/model/')[1] + location.search]"
+"""What of the address a server function needs: the model, and the run asked for."""
 
 
 def view(board: Board, settings: Settings, visit: Visit) -> View:
@@ -89,7 +94,24 @@ def build(demo: gr.Blocks, board: Board, settings: Settings) -> None:
     with gr.Tabs(elem_id="lb-sections", elem_classes="lb-wide"):
         for section in SECTIONS:
             with gr.Tab(section.title, id=section.key) as tab:
-                section.build(demo, board, tab, here)
+                waiting = h("p", {"class": "lb-quiet lb-waiting"}, section.waiting)
+                box = gr.HTML(str(waiting), apply_default_css=False)
+                opened = demo.load if section is SECTIONS[0] else tab.select
+                opened(partial(_drawn, section, board), here, box, js=HERE, show_progress="hidden")
+
+
+def _drawn(section: Section, board: Board, address: str) -> str:
+    """The section of the run that a page's address (`org/name?precision=…`) speaks of."""
+    name, _, query = address.partition("?")
+    asked = dict(parse_qsl(query))
+    snapshot = snapshot_of(board, asked)
+    found = model_view(snapshot, unquote(name), asked.get("precision"), asked.get("revision"))
+    if isinstance(found, Missing):
+        return ""
+    try:
+        return str(section.draw(board, snapshot, found))
+    except BoardError as error:
+        return str(h("p", {"class": "lb-problem", "role": "alert"}, str(error)))
 
 
 def _page(view: ModelView, findings: Sequence[Finding], suite: str | None) -> Markup:

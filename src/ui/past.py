@@ -4,38 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import gradio as gr
 from markupsafe import Markup
 
-from src.board.model import Missing
+from src.board.model import ModelView
 from src.board.past_runs import PastRun, past_runs
-from src.board.snapshot import Board
+from src.board.snapshot import Board, Snapshot
 from src.core.contamination import Report, reports
 from src.core.errors import BoardError
 from src.core.estimates import Estimate, Guess, estimates
 from src.core.suites import Suite
 from src.ui.figures import number
 from src.ui.html import h
-from src.ui.run_sections import HERE, asked_run
 
 
-def history(demo: gr.Blocks, board: Board, tab: gr.Tab, here: gr.Textbox) -> None:
-    """Scores over revisions, precisions and ways of grading; and reports of contamination."""
-    box = gr.HTML(str(h("p", {"class": "lb-quiet lb-waiting"}, "Fetching the result files …")), apply_default_css=False)
-
-    def fill(address: str) -> str:
-        snapshot, found = asked_run(board, address)
-        if isinstance(found, Missing):
-            return ""
-        try:
-            runs = past_runs(board.shown, snapshot.suite, found.run.model)
-            guessed = estimates(board.shown, found.run.model, snapshot.suite.name)
-            reported = reports(board.shown, found.run.model)
-        except BoardError as error:
-            return str(h("p", {"class": "lb-problem", "role": "alert"}, str(error)))
-        return str(h("div", {}, _runs(runs, snapshot.suite), estimated(guessed, snapshot.suite), _reports(reported)))
-
-    tab.select(fill, here, box, js=HERE, show_progress="hidden")
+def history(board: Board, snapshot: Snapshot, found: ModelView) -> Markup:
+    """Scores over revisions, precisions and ways of grading; and reports of contamination. Raises StoreError."""
+    runs = past_runs(board.shown, snapshot.suite, found.run.model)
+    guessed = estimates(board.shown, found.run.model, snapshot.suite.name)
+    reported = reports(board.shown, found.run.model)
+    return h("div", {}, _runs(runs, snapshot.suite), estimated(guessed, snapshot.suite), _reports(reported))
 
 
 def _runs(runs: tuple[PastRun, ...], suite: Suite) -> Markup:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import parse_qsl, unquote
 
-import gradio as gr
 from markupsafe import Markup
 
-from src.board.model import Missing, ModelView, model_view
+from src.board.model import ModelView
 from src.board.run import RunDetail, run_detail
 from src.board.snapshot import Board, Snapshot
 from src.core.errors import BoardError
@@ -17,54 +14,24 @@ from src.core.scoring import BenchmarkScore, SubtaskScore
 from src.core.suites import Benchmark, Suite
 from src.ui.figures import number
 from src.ui.html import h, join
-from src.ui.page import snapshot_of
-
-HERE = "() => [location.pathname.split('/model/')[1] + location.search]"
-"""What of the address a server function needs: the model, and the run asked for."""
 
 
-def subtasks(demo: gr.Blocks, board: Board, tab: gr.Tab, here: gr.Textbox) -> None:
+def subtasks(board: Board, snapshot: Snapshot, found: ModelView) -> Markup:
     """Every subtask with what it counts for."""
-    _filled(demo.load, board, here, _subtasks)
+    return _drawn(board, snapshot, found, _subtasks)
 
 
-def settings(demo: gr.Blocks, board: Board, tab: gr.Tab, here: gr.Textbox) -> None:
+def settings(board: Board, snapshot: Snapshot, found: ModelView) -> Markup:
     """How the run was set up, as its file tells."""
-    _filled(tab.select, board, here, _settings)
+    return _drawn(board, snapshot, found, _settings)
 
 
-def _filled(
-    opened: Callable[..., Any], board: Board, here: gr.Textbox, draw: Callable[[Suite, RunDetail], Markup]
-) -> None:
-    """A tab that holds what `draw` makes of the run's files, fetched on the event `opened`."""
-    box = gr.HTML(WAITING, apply_default_css=False)
-
-    def fill(address: str) -> str:
-        return str(detail(board, address, draw))
-
-    opened(fill, here, box, js=HERE, show_progress="hidden")
-
-
-WAITING = str(h("p", {"class": "lb-quiet lb-waiting"}, "Fetching the result file …"))
-
-
-def detail(board: Board, address: str, draw: Callable[[Suite, RunDetail], Markup]) -> Markup:
-    """What `draw` makes of the run at `address` (`org/name?precision=…`), or the sentence that says why not."""
-    snapshot, found = asked_run(board, address)
-    if isinstance(found, Missing):
-        return Markup("")
+def _drawn(board: Board, snapshot: Snapshot, found: ModelView, draw: Callable[[Suite, RunDetail], Markup]) -> Markup:
+    """What `draw` makes of the run's file, or the sentence that says why there is none."""
     try:
         return draw(snapshot.suite, run_detail(board.shown, snapshot.suite, found.run))
     except BoardError as error:
         return h("p", {"class": "lb-quiet"}, str(error))
-
-
-def asked_run(board: Board, address: str) -> tuple[Snapshot, ModelView | Missing]:
-    """The run that a model page's address (`org/name?precision=…`) speaks of."""
-    name, _, query = address.partition("?")
-    asked = dict(parse_qsl(query))
-    snapshot = snapshot_of(board, asked)
-    return snapshot, model_view(snapshot, unquote(name), asked.get("precision"), asked.get("revision"))
 
 
 def _subtasks(suite: Suite, run: RunDetail) -> Markup:

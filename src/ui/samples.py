@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Any, get_args
 from urllib.parse import urlencode
 
-import gradio as gr
 import numpy as np
 from markupsafe import Markup
 from starlette.requests import Request
@@ -16,15 +15,14 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from src.board.detail_files import DetailFiles, is_gated
-from src.board.model import Missing
+from src.board.model import ModelView
 from src.board.samples import Outcome, Sample
-from src.board.snapshot import Board
+from src.board.snapshot import Board, Snapshot
 from src.core.errors import BoardError, NotFound
 from src.core.suites import Suite
 from src.settings import Settings
 from src.ui import answers, assets
 from src.ui.html import h, join
-from src.ui.run_sections import HERE, asked_run
 
 LIST = "samples/list"
 ITEM = "samples/item"
@@ -57,19 +55,11 @@ class Ask:
         return urlencode({name: value for name, value in (now | changed).items() if value not in (None, "", "all", 0)})
 
 
-def tab(demo: gr.Blocks, board: Board, tab: gr.Tab, here: gr.Textbox) -> None:
-    """The browser as a section of a model's page, filled when it is opened."""
-    box = gr.HTML(str(h("p", {"class": "lb-quiet lb-waiting"}, WAITING)), apply_default_css=False)
-
-    def fill(address: str) -> str:
-        snapshot, found = asked_run(board, address)
-        if isinstance(found, Missing):
-            return ""
-        first = f"{LIST}?{urlencode({'row': found.run.id, 'suite': snapshot.suite.name})}"
-        waiting = h("p", {"class": "lb-quiet", "role": "status"}, WAITING)
-        return str(h("div", {"class": "lb-samples", "data-samples": first}, waiting))
-
-    tab.select(fill, here, box, js=HERE, show_progress="hidden")
+def browser(board: Board, snapshot: Snapshot, found: ModelView) -> Markup:
+    """Where the browser mounts itself, and what it asks for first."""
+    first = f"{LIST}?{urlencode({'row': found.run.id, 'suite': snapshot.suite.name})}"
+    waiting = h("p", {"class": "lb-quiet", "role": "status"}, WAITING)
+    return h("div", {"class": "lb-samples", "data-samples": first}, waiting)
 
 
 WAITING = "Looking for this run’s answers …"

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import gradio as gr
 from markupsafe import Markup
 
-from src.board.model import Missing
-from src.board.snapshot import Board
+from src.board.model import ModelView
+from src.board.snapshot import Board, Snapshot
 from src.board.standing import Band, Firmness, firmness
 from src.ui.html import h
-from src.ui.run_sections import HERE, asked_run
 
 
-def tab(demo: gr.Blocks, board: Board, tab: gr.Tab, here: gr.Textbox) -> None:
-    """Place by place, what it would be otherwise; reckoned when the tab is opened."""
-    box = gr.HTML(str(h("p", {"class": "lb-quiet lb-waiting"}, "Drawing other weights …")), apply_default_css=False)
-
-    def fill(address: str) -> str:
-        snapshot, found = asked_run(board, address)
-        if isinstance(found, Missing):
-            return ""
-        firm = firmness(snapshot.frame, snapshot.suite, found.run.id)
-        if firm is None:
-            return str(
-                h(
-                    "p",
-                    {"class": "lb-quiet"},
-                    "This run has no place: a benchmark is missing, or this board ranks nothing.",
-                )
-            )
-        return str(_section(firm))
-
-    tab.select(fill, here, box, js=HERE, show_progress="hidden")
+def place(board: Board, snapshot: Snapshot, found: ModelView) -> Markup:
+    """Place by place, what it would be otherwise."""
+    firm = firmness(snapshot.frame, snapshot.suite, found.run.id)
+    if firm is None:
+        words = "This run has no place: a benchmark is missing, or this board ranks nothing."
+        return h("p", {"class": "lb-quiet"}, words)
+    return _section(firm)
 
 
 def _section(firm: Firmness) -> Markup:
