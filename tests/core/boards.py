@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import Any
 
 from src.core.records import Request
-from src.core.store import Entry, Rev, Store
+from src.core.store import Rev, Store
+from src.core.store.forwarding import Forwarding
 
 
 class Clock:
@@ -26,12 +27,11 @@ class Clock:
         self.now += seconds
 
 
-class Meddled:
+class Meddled(Forwarding):
     """A store in which somebody else acts between two calls: `before_append` runs once, before the next append."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self.name = store.name
+        super().__init__(store)
         self.before_append: Callable[[], object] | None = None
         self.commits: list[list[str]] = []
 
@@ -42,27 +42,6 @@ class Meddled:
         rev = self._store.append(files, message)
         self.commits.append(sorted(files))
         return rev
-
-    def head(self, dataset: str) -> Rev:
-        return self._store.head(dataset)
-
-    def list(self, prefix: str, rev: Rev | None = None) -> Sequence[Entry]:
-        return self._store.list(prefix, rev)
-
-    def read(self, path: str, rev: Rev | None = None) -> bytes:
-        return self._store.read(path, rev)
-
-    def open(self, path: str, rev: Rev | None = None) -> IO[bytes]:
-        return self._store.open(path, rev)
-
-    def replace(self, files: Mapping[str, bytes | None], expect: Rev | None, message: str = "") -> Rev:
-        return self._store.replace(files, expect, message)
-
-    def order(self, paths: Sequence[str], rev: Rev | None = None) -> Sequence[str]:
-        return self._store.order(paths, rev)
-
-    def now(self) -> datetime:
-        return self._store.now()
 
 
 def ask(model: str = "org/m", **fields: Any) -> Request:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import IO, Protocol, cast
+from typing import Protocol, cast
 
 from src.core.errors import Conflict, Throttled
 from src.core.store.files import one_dataset
-from src.core.store.protocol import Entry, Rev, Store
+from src.core.store.forwarding import Forwarding
+from src.core.store.protocol import Rev, Store
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Waits(Store, Protocol):
         """Waits as `error` asks; seconds waited in all, None where that would be too long."""
 
 
-class Grouped:
+class Grouped(Forwarding):
     """The same store with group commits: nobody waits for company, but who has to wait travels together.
 
     A repository takes about 128 commits an hour; submissions of one minute, or the boxes of one machine, need one.
@@ -44,8 +44,7 @@ class Grouped:
     MOST = 500  # files in one commit
 
     def __init__(self, store: Store) -> None:
-        self.name = store.name
-        self._store = store
+        super().__init__(store)
         # who waits for a quota waits here, so that whoever comes meanwhile goes along
         self._waits = cast(Waits, store) if hasattr(type(store), "wait_out") else None
         self._writer = self._waits.impatient() if self._waits else store
@@ -122,27 +121,6 @@ class Grouped:
                 _settle([wish], self._store.append(wish.files, wish.message))
             except Exception as error:
                 _settle([wish], error=error)
-
-    def head(self, dataset: str) -> Rev:
-        return self._store.head(dataset)
-
-    def list(self, prefix: str, rev: Rev | None = None) -> Sequence[Entry]:
-        return self._store.list(prefix, rev)
-
-    def read(self, path: str, rev: Rev | None = None) -> bytes:
-        return self._store.read(path, rev)
-
-    def open(self, path: str, rev: Rev | None = None) -> IO[bytes]:
-        return self._store.open(path, rev)
-
-    def replace(self, files: Mapping[str, bytes | None], expect: Rev | None, message: str = "") -> Rev:
-        return self._store.replace(files, expect, message)
-
-    def order(self, paths: Sequence[str], rev: Rev | None = None) -> Sequence[str]:
-        return self._store.order(paths, rev)
-
-    def now(self) -> datetime:
-        return self._store.now()
 
 
 def _settle(wishes: Sequence[_Wish], rev: Rev | None = None, error: BaseException | None = None) -> None:
