@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
@@ -12,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
 from tests.e2e.boards import HOSTILE
-from tests.e2e.conftest import NARROW, Served
+from tests.e2e.conftest import NARROW, Serve, Served
 
 pytestmark = pytest.mark.browser
 
@@ -545,3 +546,14 @@ def test_rows_that_cannot_be_fetched_are_asked_for_again(browser: Browser, sampl
 def test_screenshots(page: Page, sample: Served, shoot: Callable[[Page, str], None]) -> None:
     open_table(page, sample)
     shoot(page, "table")
+
+
+def test_an_empty_board_says_so_instead_of_blaming_a_filter(page: Page, serve: Serve, tmp_path: Path) -> None:
+    page.goto(serve(tmp_path).url)
+    expect(page.locator(".lt-empty")).to_contain_text("This board has no results yet.")
+    expect(page.locator(".lt-empty button")).to_have_count(0)
+
+
+def test_one_thing_scrolls(page: Page, sample: Served) -> None:
+    open_table(page, sample)
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
