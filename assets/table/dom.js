@@ -19,3 +19,8 @@ const PROPERTIES = { checked: 1, value: 1, disabled: 1, hidden: 1, indeterminate
 
 /** One of our icons, drawn by the style sheet in the colour of the text. */
 export const icon = (name) => el(`i.lt-icon-${name}`, { "aria-hidden": "true" });
+
+/** What the reader need not wait for: done when the frame with what they asked for is on its way to the screen. */
+export function oncePainted(act) {
+  requestAnimationFrame(() => setTimeout(act));
+}

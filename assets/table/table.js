@@ -2,7 +2,7 @@
 
 import { Controls } from "./controls.js";
 import { Data } from "./data.js";
-import { el, icon } from "./dom.js";
+import { el, icon, oncePainted } from "./dom.js";
 import { Grid } from "./grid.js";
 import { read, write } from "./links.js";
 import { Answers } from "./query.js";
@@ -57,7 +57,7 @@ export class Table {
       this.types = Object.fromEntries(about.types.map((type) => [type.key, type]));
       this.query = this.withMemory(query);
       this.total = about.total;
-      this.answers = null;
+      this.answers = this.counts = null;
       // columns remembered from an earlier visit may still be on their way; another average would be a wrong one
       if (this.query.average === "all" || this.query.columns === query.columns) this.showFirst(about);
       const rows = await json(about.core);
@@ -127,7 +127,7 @@ export class Table {
     clearTimeout(this.writing);
     if (step && write(before) !== write(this.query)) {
       this.left = place;
-      requestAnimationFrame(() => setTimeout(() => this.address())); // the rows are painted first
+      oncePainted(() => this.address());
     } else this.writing = setTimeout(() => this.address(), WRITE_AFTER);
   }
 
@@ -138,8 +138,11 @@ export class Table {
     if (!answer.problem) this.good = query.q;
     else if (this.good !== undefined) Object.assign(answer, answers.answer({ ...query, q: this.good }), { problem: answer.problem });
     const columns = answers.shown(query.columns);
-    const counts = answers.counts(answer.failed);
-    this.paint({ data: answers.data, answer, columns, counts, total: undefined }, how);
+    // the counts beside the choices follow the rows; when none is left, they say what to relax
+    const follow = this.counts && answer.matches;
+    if (!follow) this.counts = answers.counts(answer.failed);
+    this.paint({ data: answers.data, answer, columns, counts: this.counts, total: undefined }, how);
+    if (follow) oncePainted(() => answers === this.answers && answer === this.view.answer && this.recount());
     const wanted = columns.map(({ key }) => (query.score === "raw" && answers.byKey.has(`${key}.raw`) ? `${key}.raw` : key)).concat(query.sort.map(({ key }) => key));
     if (wanted.some((key) => answers.byKey.has(key) && key !== "rank" && !answers.data.has(key))) this.fetchMore("extra");
   }
@@ -153,6 +156,11 @@ export class Table {
     if (answer.matches || !counts) this.empty.hidden = true;
     else this.showNothing(answer, counts);
     this.root.dispatchEvent(new CustomEvent("lb:query", { bubbles: true, detail: write(query) }));
+  }
+
+  recount() {
+    this.counts = this.answers.counts(this.view.answer.failed);
+    this.controls.update({ ...this.controls.state, counts: this.counts });
   }
 
   /** Columns that the reader chose on an earlier visit, unless the link says which. */

@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import Served
-from tests.e2e.test_table import open_table
+from tests.e2e.tables import open_table
 
 
 def opened(page: Page, served: Served, query: str = "") -> Locator:

@@ -1,0 +1,184 @@
+"""What a reader does with the rows: pins, compares, walks by keys, shares and takes away."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import Served
+from tests.e2e.tables import COUNT, SEARCH, asked, names, open_table
+
+pytestmark = pytest.mark.browser
+
+
+# ── pins, comparison, keys ──
+
+
+def test_two_precisions_of_one_model_are_pinned_apart(page: Page, small: Served) -> None:
+    open_table(page, small, "?q=anvil-8b @org:acme&sort=precision")
+    both = [at for at, name in enumerate(names(page)) if name == "acme/anvil-8b"]
+    page.focus(".lt-grid")
+    page.keyboard.press("Home")
+    for _ in range(both[-1]):
+        page.keyboard.press("j")
+    page.keyboard.press("p")
+    assert asked(page)["pinned"] == "acme/anvil-8b~float16"
+    assert names(page)[0] == "acme/anvil-8b"
+    assert page.locator(".lt-pins .lt-run").inner_text() == "fp16"
+    open_table(page, small, "?pinned=acme/anvil-8b")
+    assert sorted(page.locator(".lt-pins .lt-run").all_inner_texts()) == ["bf16", "fp16"]
+
+
+def test_the_keyboard_leads_from_search_to_row_to_model_and_back(page: Page, sample: Served) -> None:
+    open_table(page, sample)
+    page.keyboard.press("/")
+    page.keyboard.type("bracken")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    wanted = page.locator("tr.active .lt-name").text_content()
+    assert page.get_attribute(".lt-grid", "aria-activedescendant") == page.locator("tr.active").get_attribute("id")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/model/"))
+    assert wanted
+    assert wanted in page.url
+    page.go_back()
+    page.wait_for_selector("tr.active")
+    assert page.locator("tr.active .lt-name").text_content() == wanted
+    assert page.input_value(SEARCH) == "bracken"
+
+
+def test_rows_are_chosen_for_comparison_and_the_choice_is_kept(page: Page, sample: Served) -> None:
+    open_table(page, sample)
+    page.evaluate("addEventListener('lb:compare', event => { window.chosen = event.detail; })")
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    compare = page.locator(".lt-compare")
+    expect(compare).to_have_text("Compare 2")
+    assert page.evaluate("window.chosen").__len__() == 2
+    assert page.locator("tr[aria-selected=true]").count() == 2
+    open_table(page, sample, "?types=merge")
+    expect(compare).to_have_text("Compare 2")
+
+
+def test_the_keys_are_listed_and_typing_in_the_search_triggers_none(page: Page, sample: Served) -> None:
+    open_table(page, sample)
+    page.keyboard.press("?")
+    expect(page.locator(".lt-keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".lt-keys")).to_be_hidden()
+    page.keyboard.press("/")
+    page.keyboard.type("jpc?")
+    assert page.input_value(SEARCH) == "jpc?"
+    assert "pinned" not in asked(page)
+
+
+def test_a_row_offers_its_actions_to_the_pointer(page: Page, sample: Served) -> None:
+    open_table(page, sample)
+    first = names(page)[0]
+    page.hover(".lt-rows tr[aria-rowindex='2'] .lt-name")
+    page.get_by_role("button", name="Copy the name").click()
+    assert page.evaluate("navigator.clipboard.readText()") == first
+    page.get_by_role("button", name="Pin (p)").click()
+    assert page.locator(".lt-pins .lt-name").text_content() == first
+
+
+# ── addresses ──
+
+
+def test_back_and_forward_walk_through_the_views(page: Page, sample: Served) -> None:
+    open_table(page, sample)
+    page.locator(".lt-sizes .lt-chip").first.click()
+    page.click("th.lt-c-bbh button")
+    filtered = names(page)
+    page.go_back()
+    page.wait_for_function("location.search === '?size=edge'")
+    assert page.get_attribute("th.lt-c-average", "aria-sort") == "descending"
+    page.go_back()
+    expect(page.locator(COUNT)).to_have_text("127 runs")
+    page.go_forward()
+    page.go_forward()
+    page.wait_for_function("location.search === '?size=edge&sort=-bbh'")
+    assert names(page) == filtered
+
+
+def test_a_shared_link_opens_exactly_what_was_seen_in_a_fresh_browser(
+    page: Page, sample: Served, browser: Browser
+) -> None:
+    open_table(
+        page, sample, "?q=a&types=chat,merge&sort=-math,params_b&rank=shown&columns=average,math,license,params_b"
+    )
+    page.click("button:has-text('Share')")
+    page.click("text=Copy link")
+    expect(page.locator(".lt-said")).to_have_text("Link copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    seen = page.evaluate("document.querySelector('.lt-grid').innerText")
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    other = context.new_page()
+    other.goto(link)
+    other.wait_for_selector(".lt:not([aria-busy])")
+    other.wait_for_timeout(300)
+    page.wait_for_timeout(300)
+    assert other.evaluate("document.querySelector('.lt-grid').innerText") == seen
+    context.close()
+
+
+def test_the_first_screen_of_a_link_is_filtered_by_the_server(page: Page, sample: Served) -> None:
+    page.route("**/board/rows/*.json", lambda route: None)  # never answered
+    page.goto(f"{sample.url}/?types=merge&q=bracken")
+    page.wait_for_selector(".lt-rows tr:not([hidden]) .lt-start:not(:empty)")
+    assert all("bracken" in name.lower() for name in names(page))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("?search=bracken&rankingMode=dynamic", {"q": "bracken", "rank": "shown"}),
+        ("?query=bracken&types=fine-tuned,chat", {"q": "bracken", "types": "finetuned,chat"}),
+        ("?params=7,65&filters=is_merged&official=true", {"params": "7,65", "hide": "merged", "official": "1"}),
+    ],
+)
+def test_links_to_the_original_board_still_work(page: Page, sample: Served, old: str, new: dict[str, str]) -> None:
+    open_table(page, sample, old)
+    expect(page.locator(COUNT)).to_have_text(re.compile(r"^\d+ of 127 runs$"))
+    page.click("button:has-text('Share')")
+    page.click("text=Copy link")
+    assert asked(page) == new
+
+
+def test_the_other_suite_has_its_own_table(page: Page, sample: Served) -> None:
+    open_table(page, sample, "?suite=open-llm-v1")
+    expect(page.locator(COUNT)).to_have_text("40 runs")
+    expect(page.locator("th.lt-c-hellaswag")).to_be_visible()
+
+
+# ── out of the table ──
+
+
+def test_what_is_shown_downloads_as_csv_and_parquet(page: Page, sample: Served) -> None:
+    open_table(page, sample, "?types=merge&sort=-bbh&columns=average,bbh,license")
+    shown = names(page)
+    for kind, read in (("CSV", pd.read_csv), ("Parquet", pd.read_parquet)):
+        page.click("button:has-text('Share')")
+        with page.expect_download() as download:
+            page.click(f"text=Download {kind}")
+        with open(download.value.path(), "rb") as file:
+            table = read(io.BytesIO(file.read()))
+        assert list(table.columns) == ["Rank", "Model", "Precision", "Average", "BBH", "Licence"]
+        assert table["Model"].tolist()[: len(shown)] == shown
+
+
+def test_what_is_shown_copies_as_markdown(page: Page, small: Served) -> None:
+    open_table(page, small, "?q=nut&columns=average,license")
+    page.click("button:has-text('Share')")
+    page.click("text=Copy as Markdown")
+    expect(page.locator(".lt-said")).to_have_text("Markdown copied")
+    copied = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert copied[:2] == ["| Rank | Model | Average | Licence |", "| --: | --- | --: | --- |"]
+    assert copied[2].endswith("| bolt/nut-1b | 5.33 | mit |")
