@@ -1,6 +1,6 @@
 // The rows in view, and no others: a native table whose few rows are filled anew as the reader scrolls.
 
-import { el, icon } from "./dom.js";
+import { el, icon, oncePainted } from "./dom.js";
 import { PRECISION_SHORT, UNKNOWN, day, number, whole } from "./words.js";
 import { marks } from "./marks.js";
 import { shade, shades, whisker } from "./shades.js";
@@ -68,7 +68,7 @@ export class Grid {
     if (before && !keepPlace) this.active = -1;
     for (const slot of this.slots) slot.isStale = true;
     this.paint(0); // what is seen comes first, the spare rows after the frame
-    requestAnimationFrame(() => setTimeout(() => this.paint()));
+    oncePainted(() => this.paint());
   }
 
   // ── layout ──
