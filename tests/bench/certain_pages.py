@@ -18,7 +18,7 @@ from src.core.store import LocalStore
 from src.core.suites import load
 from src.core.tables import write_parquet
 from tests.bench import report
-from tests.bench.board import PAINTED, browser, opened, p95, served
+from tests.bench.board.browsing import PAINTED, browser, opened, p95, served
 from tests.board.made_up import frame
 
 ROWS, ITEMS = 4_576, 12_032

@@ -1,0 +1,1 @@
+"""What the page and its server cost: `python -m tests.bench.board`."""
