@@ -1,0 +1,6 @@
+"""What the engine computes, and how fast: `python -m tests.bench.engine`."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before anybody imports what reads them
+os.environ.setdefault("TQDM_DISABLE", "1")
