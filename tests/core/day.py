@@ -16,7 +16,7 @@ from unittest import mock
 from huggingface_hub.utils import get_session, httpx
 
 from evaluator.worker import POLITE
-from src.core.queue import Claim, LeaseLost, Queue, actions, reading, votes
+from src.core.queue import Claim, LeaseLost, Queue, actions, choice, reading, votes
 from src.core.store import grouped
 from src.core.store.grouped import Grouped
 from src.core.store.hub import HubStore
@@ -114,16 +114,20 @@ def live(
                     if claim.key in self.held:
                         self.held[claim.key] = claim
 
-    def visitor(number: int) -> None:
-        rng = random.Random(f"visitor/{number}")
+    def submit() -> None:
+        asked = clock()
+        space.submit(ask(f"org/m{asked}"))
+        day.submitted += 1
+        day.acks.append(clock() - asked)
+
+    def visitors() -> None:
+        """People who know nothing of each other: none waits because another does."""
+        rng = random.Random("visitors")
         while True:
-            clock.sleep(rng.expovariate(per_hour / VISITORS / 3600))
+            clock.sleep(rng.expovariate(per_hour / 3600))
             if clock() >= end:
                 return
-            asked = clock()
-            space.submit(ask(f"org/m{number}-{asked}"))
-            day.submitted += 1
-            day.acks.append(clock() - asked)
+            clock.spawn(careful(submit))
 
     with in_process(hub), _simulated(clock):
         space = board("space")
@@ -136,8 +140,7 @@ def live(
             clock.spawn(careful(box.renewals))
             for gpu in range(gpus):
                 clock.spawn(careful(lambda box=box, gpu=gpu: box.gpu(gpu)))  # type: ignore[misc]
-        for number in range(VISITORS):
-            clock.spawn(careful(lambda number=number: visitor(number)))  # type: ignore[misc]
+        clock.spawn(careful(visitors))
         clock.run(hours * 3600)
         dates = [commit.date for commit in hub.repo("datasets", "owner/requests").chain[start:]]
         day.commits, day.throttled = len(dates), hub.refused[429]
@@ -161,11 +164,10 @@ def _simulated(clock: Simulation) -> Iterator[None]:
     with ExitStack() as patched:
         patched.enter_context(mock.patch.object(transport, "handle_request", handle))
         patched.enter_context(mock.patch.object(reading.Reader, "PARALLEL", 10**9))
-        for module in (grouped, actions, votes):
+        for module in (grouped, actions, choice, votes):
             patched.enter_context(mock.patch.object(module, "threading", threads))
         yield
 
 
-VISITORS = 16
 CALL, COMMIT = 0.2, 2.0
 """Seconds that the Hub takes to answer."""

@@ -28,7 +28,7 @@ class Simulation:
 
     def spawn(self, work: Callable[[], object]) -> None:
         """Starts a thread. What it raises ends the simulation."""
-        self._wake(greenlet(work), self.now)
+        self._wake(greenlet(work, self._loop), self.now)
 
     def sleep(self, seconds: float) -> None:
         """Of a thread; outside of one the clock just moves on."""

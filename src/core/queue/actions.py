@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from src.core.errors import BadInput, BoardError, NotFound
 from src.core.lifecycle import Status
 from src.core.queue import archive
+from src.core.queue.choice import Choice, Chooser
 from src.core.queue.events import POISON, Event, Story, folder, milliseconds, milliseconds_of, moment, request_key
 from src.core.queue.failures import next_attempt
 from src.core.queue.reading import Reader
-from src.core.queue.state import QueueState, Standing, candidates
+from src.core.queue.state import QueueState, Standing
 from src.core.queue.votes import Votes
 from src.core.records import Request
 from src.core.store import Rev, Store
+from src.core.store.grouped import append_late
 
 
 class LeaseLost(BoardError):
@@ -58,7 +59,6 @@ class Receipt:
 class Queue:
     """The queue of one store. Safe for threads; every process has its own."""
 
-    LOOK_AT = 8  # boxes choose among so many of the first, or as many as run, so that two rarely want the same
     TRIES = 5
 
     def __init__(
@@ -72,8 +72,8 @@ class Queue:
         self._nonce = nonce
         self._votes = Votes(store)
         self._reader = Reader(store, self._votes)
-        self._lock, self._choosing = threading.Lock(), threading.Lock()
-        self._chosen: set[str] = set()  # what threads of this queue are claiming just now
+        self._lock = threading.Lock()
+        self._chooser = Chooser(self.snapshot, self._claim)
         self._told: dict[tuple[str, str], int] = {}
 
     def snapshot(self) -> QueueState:
@@ -103,16 +103,16 @@ class Queue:
     def claim_many(self, box: str, most: int, accepts: Callable[[Request], bool] = lambda request: True) -> list[Claim]:
         """Up to `most` requests that fit this box, claimed in one commit."""
         avoid: set[str] = set()
+        said = {"box": box}
         for _ in range(self.TRIES):
-            with self._choice(box, most, accepts, avoid) as wanted:
-                if not wanted:
+            with self._chooser.choice(box, most, accepts, avoid) as choice:
+                rev = append_late(self.store, lambda: _files(choice.anew(), otherwise=said), f"{box} claims")
+                if rev is None:
                     return []
-                events = self._claims(wanted)
-                rev = self._append(events, {key: {"box": box} for key in events}, f"{box} claims {len(events)}")
-                held = self._held(wanted, events, box, rev)
+                held = self._held(choice, box, rev)
             if held:
                 return held
-            avoid |= events.keys()  # somebody was first: a stale head may still show these as waiting
+            avoid |= choice.claims.keys()  # somebody was first: a stale head may still show these as waiting
         return []
 
     def renew(self, claim: Claim, progress: Mapping[str, object] | None = None) -> Claim:
@@ -216,11 +216,15 @@ class Queue:
     def _end(
         self, claim: Claim, event: Event, body: dict[str, Any], then: Callable[[Request], bool] | None
     ) -> Claim | None:
-        with self._choice(claim.box, 1 if then else 0, then, {claim.key}) as wanted:
-            claims = self._claims(wanted)
-            bodies: dict[str, dict[str, Any]] = {claim.key: body} | {key: {"box": claim.box} for key in claims}
-            rev = self._append({claim.key: event} | claims, bodies, f"{claim.box}: {event.kind} {claim.request.model}")
-            following = self._held(wanted, claims, claim.box, rev)
+        bodies, otherwise = {claim.key: body}, {"box": claim.box}
+        with self._chooser.choice(claim.box, 1 if then else 0, then, {claim.key}) as choice:
+
+            def files() -> Mapping[str, bytes]:
+                return _files({claim.key: event} | choice.anew(), bodies, otherwise)
+
+            rev = append_late(self.store, files, f"{claim.box}: {event.kind} {claim.request.model}")
+            assert rev is not None
+            following = self._held(choice, claim.box, rev)
         story = self._story(claim.key, rev)
         if event != story.done and event not in story.failures:
             for other in following:
@@ -228,39 +232,14 @@ class Queue:
             raise LeaseLost(_lost(claim))
         return following[0] if following else None
 
-    @contextmanager
-    def _choice(
-        self, box: str, most: int, accepts: Callable[[Request], bool] | None, avoid: Collection[str]
-    ) -> Iterator[list[Standing]]:
-        """What a box wants; within, no other thread of this queue wants the same."""
+    def _claim(self, standing: Standing) -> Event:
+        return self._event("claim", until=True)._replace(slot=self._reader.slots(standing.key) + 1)
 
-        def affinity(standing: Standing) -> bytes:
-            return hashlib.sha256(f"{box}/{standing.key}".encode()).digest()
-
-        wanted: list[Standing] = []
-        if most and accepts:
-            with self._choosing:
-                state = self.snapshot()  # in here: one from before could show as free what another just let go
-                free = [one for one in candidates(state, accepts) if one.key not in {*avoid, *self._chosen}]
-                first = free[: max(self.LOOK_AT, len(state.running), most)]
-                wanted = sorted(first, key=affinity)[:most]
-                self._chosen |= {one.key for one in wanted}
-        try:
-            yield wanted
-        finally:
-            with self._choosing:
-                self._chosen -= {one.key for one in wanted}
-
-    def _claims(self, wanted: Sequence[Standing]) -> dict[str, Event]:
-        return {
-            one.key: self._event("claim", until=True)._replace(slot=self._reader.slots(one.key) + 1) for one in wanted
-        }
-
-    def _held(self, wanted: Sequence[Standing], events: Mapping[str, Event], box: str, rev: Rev) -> list[Claim]:
+    def _held(self, choice: Choice, box: str, rev: Rev) -> list[Claim]:
         """The look after the append: which of these claims are valid at the commit that holds them."""
         held = []
-        for standing in wanted:
-            event = events[standing.key]
+        for standing in choice.wanted:
+            event = choice.claims[standing.key]
             if self._story(standing.key, rev).holder == event:
                 held.append(
                     Claim(
@@ -283,13 +262,7 @@ class Queue:
         return Event(kind, claim.slot if claim else 0, at, end, nonce)
 
     def _append(self, events: Mapping[str, Event], bodies: Mapping[str, Mapping[str, Any]], message: str) -> Rev:
-        return self.store.append(
-            {
-                f"{folder(key)}/{event.name}": json.dumps(bodies[key], ensure_ascii=False, indent=1).encode()
-                for key, event in events.items()
-            },
-            message,
-        )
+        return self.store.append(_files(events, bodies), message)
 
     def _story(self, key: str, rev: Rev | None) -> Story:
         return self._reader.story(key, rev)
@@ -308,3 +281,15 @@ class Queue:
 
 def _lost(claim: Claim) -> str:
     return f"{claim.request.model} is no longer {claim.box}'s to run: its lease ran out, or somebody ended it."
+
+
+def _files(
+    events: Mapping[str, Event],
+    bodies: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    otherwise: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, bytes]:
+    """The file of each event, by its request's key, with what people read in it."""
+    return {
+        f"{folder(key)}/{event.name}": json.dumps(bodies.get(key, otherwise), ensure_ascii=False, indent=1).encode()
+        for key, event in events.items()
+    }

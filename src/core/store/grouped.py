@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
@@ -13,10 +13,15 @@ from src.core.store.forwarding import Forwarding
 from src.core.store.protocol import Rev, Store
 
 
+Make = Callable[[], Mapping[str, bytes]]
+
+
 @dataclass
 class _Wish:
     files: Mapping[str, bytes]
     message: str
+    waits: int  # that a quota had asked for when its files were made
+    make: Make | None = None  # makes the files anew
     rev: Rev | None = None
     error: BaseException | None = None
     done: threading.Event = field(default_factory=threading.Event)
@@ -46,15 +51,26 @@ class Grouped(Forwarding):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         # who waits for a quota waits here, so that whoever comes meanwhile goes along
-        self._waits = cast(Waits, store) if hasattr(type(store), "wait_out") else None
-        self._writer = self._waits.impatient() if self._waits else store
+        self._quota = cast(Waits, store) if hasattr(type(store), "wait_out") else None
+        self._writer = self._quota.impatient() if self._quota else store
         self._mutex = threading.Lock()
         self._turns: dict[str, threading.Lock] = {}
+        self._waits = 0  # that the quota has asked for so far
         self._waiting: dict[str, list[_Wish]] = {}
 
     def append(self, files: Mapping[str, bytes], message: str = "") -> Rev:
-        dataset, _ = one_dataset(files)
-        wish = _Wish(files, message)
+        rev = self._wait_for(_Wish(files, message, self._waits))
+        assert rev is not None
+        return rev
+
+    def append_late(self, make: Make, message: str = "") -> Rev | None:
+        """Appends what `make` gives, and asks it again after every wait for the quota. None: nothing more is wanted."""
+        waits = self._waits
+        files = make()
+        return self._wait_for(_Wish(files, message, waits, make)) if files else None
+
+    def _wait_for(self, wish: _Wish) -> Rev | None:
+        dataset, _ = one_dataset(wish.files)
         with self._mutex:
             turn = self._turns.setdefault(dataset, threading.Lock())
             self._waiting.setdefault(dataset, []).append(wish)
@@ -63,21 +79,21 @@ class Grouped(Forwarding):
                 self._commit(dataset)
         if wish.error is not None:
             raise wish.error
-        assert wish.rev is not None
         return wish.rev
 
     def _commit(self, dataset: str) -> None:
         wishes, waited = self._taken(dataset, []), 0.0
-        while True:
+        while wishes := self._renewed(wishes):
             try:
                 return self._write(wishes)
             except Throttled as error:
-                longer = self._waits.wait_out(error, waited) if self._waits else None
+                longer = self._quota.wait_out(error, waited) if self._quota else None
                 if longer is None:
                     return _settle(wishes, error=error)
             except BaseException as error:
                 _settle([wish for wish in wishes if not wish.done.is_set()], error=error)
                 raise
+            self._waits += 1
             wishes, waited = self._taken(dataset, wishes), longer
 
     def _taken(self, dataset: str, taken: Wishes) -> Wishes:
@@ -89,6 +105,19 @@ class Grouped(Forwarding):
                 taken.append(waiting.pop(0))
                 count += len(taken[-1].files)
             return taken
+
+    def _renewed(self, wishes: Wishes) -> Wishes:
+        """Those who still want something; files from before a wait are made anew where that was wished."""
+        for wish in wishes:
+            if wish.make and wish.waits < self._waits:
+                try:
+                    wish.files, wish.waits = wish.make(), self._waits
+                except Exception as error:
+                    _settle([wish], error=error)
+                else:
+                    if not wish.files:
+                        _settle([wish])
+        return [wish for wish in wishes if not wish.done.is_set()]
 
     def _write(self, wishes: Sequence[_Wish]) -> None:
         """Settles every wish. Raises Throttled where none is settled yet."""
@@ -127,3 +156,11 @@ def _settle(wishes: Sequence[_Wish], rev: Rev | None = None, error: BaseExceptio
     for wish in wishes:
         wish.rev, wish.error = rev, error
         wish.done.set()
+
+
+def append_late(store: Store, make: Make, message: str = "") -> Rev | None:
+    """Appends what `make` gives as late as the store can ask for it; None where there is nothing to append."""
+    if isinstance(store, Grouped):
+        return store.append_late(make, message)
+    files = make()
+    return store.append(files, message) if files else None

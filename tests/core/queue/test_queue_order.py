@@ -55,8 +55,8 @@ def test_boxes_that_look_at_once_mostly_want_different_requests(queue: Queue) ->
         queue.submit(ask(f"org/m{number}"))
     wanted = set()
     for box in range(8):
-        with queue._choice(f"box-{box}", 1, lambda request: True, set()) as choice:
-            wanted.add(choice[0].key)
+        with queue._chooser.choice(f"box-{box}", 1, lambda request: True, set()) as choice:
+            wanted |= choice.anew().keys()
     assert len(wanted) >= 4
     oldest = {standing.key for standing in queue.snapshot().waiting[:8]}
     assert wanted <= oldest

@@ -24,8 +24,9 @@ def test_who_loses_a_race_takes_the_next_one(queue: Queue, store: Meddled) -> No
     queue.submit(ask("org/a"))
     queue.submit(ask("org/b"))
     first: list[Claim | None] = []
-    with queue._choice("second", 1, lambda request: True, set()) as choice:
-        wanted = choice[0].request.model
+    with queue._chooser.choice("second", 1, lambda request: True, set()) as choice:
+        choice.anew()
+        wanted = choice.wanted[0].request.model
     store.before_append = lambda: first.append(Queue(store).claim("first", lambda request: request.model == wanted))
     second = queue.claim("second")
     assert first[0] is not None

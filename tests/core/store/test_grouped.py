@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -173,3 +173,48 @@ def test_a_hub_that_takes_no_more_for_longer_than_patience_lasts_is_told_to_all(
     with hub_store(hub, tmp_path, **options) as store, pytest.raises(Throttled):
         Grouped(store).append({"requests/a": b"1"})
     assert slept == [100.0, 100.0]
+
+
+class Quota(LocalStore):
+    """Refuses the first append as the Hub does when its quota is used up; `meanwhile` happens before it lets go."""
+
+    def __init__(self, root: Path, meanwhile: Callable[[], object]) -> None:
+        super().__init__(root)
+        self._meanwhile, self._is_full = meanwhile, True
+
+    def append(self, files: Mapping[str, bytes], message: str = "") -> Rev:
+        if self._is_full:
+            self._is_full = False
+            raise Throttled("too many commits", retry_after=60.0)
+        return super().append(files, message)
+
+    def impatient(self) -> Store:
+        return self
+
+    def wait_out(self, error: Throttled, waited: float) -> float | None:
+        self._meanwhile()
+        return error.retry_after
+
+
+def test_who_waited_for_the_quota_writes_what_is_wanted_by_then(tmp_path: Path) -> None:
+    wanted = [{"requests/early": b""}, {"requests/late": b""}]
+    store = Quota(tmp_path, lambda: None)
+    assert Grouped(store).append_late(lambda: wanted.pop(0)) is not None
+    assert [entry.path for entry in store.list("requests")] == ["requests/late"]
+
+
+def test_who_wants_nothing_any_more_after_the_wait_writes_nothing(tmp_path: Path) -> None:
+    wanted = [{"requests/early": b""}, {}]
+    assert Grouped(Quota(tmp_path, lambda: None)).append_late(lambda: wanted.pop(0)) is None
+    assert not list((tmp_path / "requests").glob("*"))
+
+
+def test_a_claim_that_waited_for_the_quota_does_not_want_what_another_took_meanwhile(tmp_path: Path) -> None:
+    others = Queue(LocalStore(tmp_path))
+    keys = {others.submit(ask(f"org/m{number}")).key for number in range(2)}
+    taken: list[str] = []
+    mine = Queue(Grouped(Quota(tmp_path, lambda: taken.extend(one.key for one in others.claim_many("other", 1)))))
+    claim = mine.claim("box")
+    assert claim is not None
+    assert {claim.key, *taken} == keys
+    assert sum("/claim." in entry.path for entry in others.store.list("requests/queue")) == 2
