@@ -12,7 +12,6 @@ from src.core.store.files import one_dataset
 from src.core.store.forwarding import Forwarding
 from src.core.store.protocol import Rev, Store
 
-
 Make = Callable[[], Mapping[str, bytes]]
 
 
@@ -83,18 +82,19 @@ class Grouped(Forwarding):
 
     def _commit(self, dataset: str) -> None:
         wishes, waited = self._taken(dataset, []), 0.0
-        while wishes := self._renewed(wishes):
-            try:
-                return self._write(wishes)
-            except Throttled as error:
-                longer = self._quota.wait_out(error, waited) if self._quota else None
-                if longer is None:
-                    return _settle(wishes, error=error)
-            except BaseException as error:
-                _settle([wish for wish in wishes if not wish.done.is_set()], error=error)
-                raise
-            self._waits += 1
-            wishes, waited = self._taken(dataset, wishes), longer
+        try:
+            while wishes := self._renewed(wishes):
+                try:
+                    return self._write(wishes)
+                except Throttled as error:
+                    longer = self._quota.wait_out(error, waited) if self._quota else None
+                    if longer is None:
+                        return _settle(wishes, error=error)
+                self._waits += 1
+                wishes, waited = self._taken(dataset, wishes), longer
+        except BaseException as error:
+            _settle([wish for wish in wishes if not wish.done.is_set()], error=error)
+            raise
 
     def _taken(self, dataset: str, taken: Wishes) -> Wishes:
         """Those already taken and those who wait, as many as fit into one commit; who was first goes first."""
