@@ -13,8 +13,9 @@ import torch
 
 from tests.bench.engine.exactness import exactness, results
 from tests.bench.engine.peers import quiet
-from tests.bench.engine.runs import memory, ray, resume
+from tests.bench.engine.runs import memory, resume
 from tests.bench.engine.speed import GENERATION, SPEED, generation, plan, speed, work
+from tests.bench.engine.workers import ray
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What a run takes and survives: its memory, kills, and workers that share it."""
+"""What a run takes and survives: its memory, and kills."""
 
 from __future__ import annotations
 
@@ -108,12 +108,3 @@ def resume(quick: bool) -> None:
     again = max(0.0, forwarded / once - 1)
     report(f"work repeated after {kills} kills ({once} tokens in all)", again, "share", "< 2 %", again < 0.02)
     report("work repeated by one", again / max(1, kills), "share", "told", None)
-
-
-def ray(quick: bool) -> None:
-    """Two workers finish a split suite; one of them is killed on its way."""
-    from tests.evaluator.engine.test_shares import split_run
-
-    same, killed = split_run(data(), kill=True, limit=6 if quick else 20)
-    report("split over two Ray workers, identical to one process", int(same), "bool", "1", same)
-    report("a killed worker's share is redone", int(killed), "bool", "1", killed)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,10 @@ from src.core.model.checks import Limits
 from src.core.records import Request
 from src.core.store import LocalStore
 from src.core.suites import load
+from tests.evaluator.engine.local_ray import local_ray, needs_ray
 from tests.evaluator.tiny import make_llama
 
 OF_THE_RUN = ("date", "start_time", "end_time", "total_evaluation_time_seconds", "energy", "proof")
-needs_ray = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="Ray is optional: pip install -r evaluator/requirements-ray.txt"
-)
 
 
 def part(task: str, **config: Any) -> dict[str, bytes]:
@@ -49,19 +46,10 @@ def test_a_model_too_large_for_a_gpu_is_spread_as_its_backend_can() -> None:
     assert sharded("vllm", 2) == {"tensor_parallel_size": 2}
 
 
-@pytest.fixture
-def cluster() -> Iterator[None]:
-    import ray
-
-    ray.init(num_cpus=2, num_gpus=0, include_dashboard=False, log_to_driver=False, configure_logging=False)
-    yield
-    ray.shutdown()
-
-
 @needs_ray
 @pytest.mark.torch
 @pytest.mark.timeout(300)
-def test_a_suite_in_two_parts_publishes_what_one_process_does(workspace: Path, tmp_path: Path, cluster: None) -> None:
+def test_a_suite_in_two_parts_publishes_what_one_process_does(workspace: Path, tmp_path: Path) -> None:
     suite = load()
     settings = Settings(workspace, offline=True, wanted=("musr", "ifeval"), device="cpu", limit=2, keep=True)
     request = Request(model="org/tiny", precision="float32", suite=suite.name, suite_version=suite.version)
@@ -70,7 +58,8 @@ def test_a_suite_in_two_parts_publishes_what_one_process_does(workspace: Path, t
     for name in ("alone", "parts"):
         store = LocalStore(tmp_path / name)
         run = evaluate if name == "alone" else Far(str(tmp_path / name), settings, parts=2)
-        outcome = run(request, suite, store, settings)
+        with local_ray(2) if name == "parts" else nullcontext():
+            outcome = run(request, suite, store, settings)
         assert outcome.failure is None, outcome.failure
         result = json.loads(store.read(str(outcome.result)))
         found.append({key: value for key, value in result.items() if key not in OF_THE_RUN})

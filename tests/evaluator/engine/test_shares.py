@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
 import signal
-import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evaluator.shares import CannotJoin, Share, ShareLost, Stopped, gpus_for, join, join_configs, run, split
-from tests.evaluator.made_items import V2, make
-from tests.evaluator.tiny import make_llama
+from tests.evaluator.engine.local_ray import local_ray, needs_ray
 
 TASKS = [
     "leaderboard_bbh_snarks",
@@ -24,9 +21,6 @@ TASKS = [
     "leaderboard_gpqa_diamond",
     "leaderboard_gpqa_main",
 ]
-needs_ray = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="Ray is optional: pip install -r evaluator/requirements-ray.txt"
-)
 
 
 def test_tasks_are_dealt_out_by_weight_and_tasks_about_the_same_documents_stay_together() -> None:
@@ -92,43 +86,26 @@ def test_a_model_is_spread_over_as_many_gpus_as_it_needs() -> None:
     assert [gpus_for(size * 10**9, 80 * 10**9) for size in (10, 72, 73, 160)] == [1, 1, 2, 3]
 
 
-class Evaluate:
-    """Runs a share with the tiny model; the share of a victim's task kills its worker the first time."""
+def killed_once(marks: Path) -> Callable[[Share], int]:
+    """How many tasks a share has; the worker of the first share is killed before it can tell."""
 
-    def __init__(self, model: Path, data: Path, limit: int, victim: str | None) -> None:
-        self.model, self.data, self.limit, self.victim = model, data, limit, victim
-
-    def __call__(self, share: Share) -> dict[str, Any]:
-        from tests.evaluator.engine.run_suite import run as run_suite
-
-        mark = self.model / "killed"
-        if self.victim in share.tasks and not mark.exists():
+    def evaluate(share: Share) -> int:
+        mark = marks / "killed"
+        if TASKS[0] in share.tasks and not mark.exists():
             mark.write_text("once")
             os.kill(os.getpid(), signal.SIGKILL)
-        return run_suite(str(self.model), self.data, None, list(share.tasks), self.limit)[0]
+        return len(share.tasks)
 
-
-def split_run(data: Path, kill: bool, limit: int) -> tuple[bool, bool]:
-    """(whether two workers' joined result is one process's, whether a worker was killed on the way)."""
-    import ray
-
-    model = make_llama(Path(tempfile.mkdtemp()))
-    alone = Evaluate(model, data, limit, None)(Share("alone", tuple(TASKS)))
-    evaluate = Evaluate(model, data, limit, TASKS[0] if kill else None)
-    ray.init(num_cpus=2, num_gpus=0, include_dashboard=False, log_to_driver=False, configure_logging=False)
-    try:
-        found = [result for _, result in run(split("org/m", TASKS, 2), evaluate)]
-    finally:
-        ray.shutdown()
-    joined = join(TASKS, found)
-    return json.dumps(joined, sort_keys=True) == json.dumps(alone, sort_keys=True), (model / "killed").exists()
+    return evaluate
 
 
 @needs_ray
-@pytest.mark.torch
-def test_two_workers_one_of_them_killed_give_the_result_of_one_process(tmp_path: Path) -> None:
-    make(tmp_path, V2, most=4)
-    assert split_run(tmp_path, kill=True, limit=3) == (True, True)
+def test_the_share_of_a_worker_that_is_killed_is_done_by_another(tmp_path: Path) -> None:
+    with local_ray(2):
+        done = list(run(split("org/m", TASKS, 2), killed_once(tmp_path)))
+    assert (tmp_path / "killed").exists()
+    assert sorted(task for share, _ in done for task in share.tasks) == sorted(TASKS)
+    assert all(count == len(share.tasks) for share, count in done)
 
 
 def wait(share: Share) -> None:
@@ -137,17 +114,11 @@ def wait(share: Share) -> None:
 
 @needs_ray
 def test_whoever_stops_does_not_wait_for_shares_under_way() -> None:
-    import ray
-
     stop = threading.Event()
     threading.Timer(2.0, stop.set).start()
-    ray.init(num_cpus=1, num_gpus=0, include_dashboard=False, log_to_driver=False, configure_logging=False)
     started = time.monotonic()
-    try:
-        with pytest.raises(Stopped):
-            list(run([Share("org/m", ("a",))], wait, stop=stop))
-    finally:
-        ray.shutdown()
+    with local_ray(1), pytest.raises(Stopped):
+        list(run([Share("org/m", ("a",))], wait, stop=stop))
     assert time.monotonic() - started < 60
 
 
@@ -157,11 +128,5 @@ def fail(share: Share) -> None:
 
 @needs_ray
 def test_code_that_fails_is_told_and_not_run_again() -> None:
-    import ray
-
-    ray.init(num_cpus=1, num_gpus=0, include_dashboard=False, log_to_driver=False, configure_logging=False)
-    try:
-        with pytest.raises(ShareLost, match="no a here"):
-            list(run([Share("org/m", ("a",))], fail))
-    finally:
-        ray.shutdown()
+    with local_ray(1), pytest.raises(ShareLost, match="no a here"):
+        list(run([Share("org/m", ("a",))], fail))
