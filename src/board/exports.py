@@ -44,7 +44,7 @@ def csv(listing: Listing) -> bytes:
     """UTF-8 with a header; unknown is empty; text that a spreadsheet would run as a formula gets a quote before it."""
     frame = table(listing)
     out = io.StringIO()
-    writer = csv_module.writer(out, lineterminator="\n")
+    writer = csv_module.writer(out)  # ends lines in \r\n, and so quotes a lone \r, at which some readers break a line
     writer.writerow([safe_cell(name) for name in frame.columns])
     writer.writerows(zip(*([safe_cell(value) for value in plain(frame[name])] for name in frame.columns), strict=True))
     return out.getvalue().encode()

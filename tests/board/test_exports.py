@@ -45,7 +45,7 @@ def test_parquet_and_csv_hold_the_same_table():
 
 def test_a_file_holds_what_the_query_lists_and_its_columns():
     out = written("csv", {"q": "org", "sort": "average", "columns": "average,license"}).decode()
-    assert out == "rank,model,average,license\n2,org/second,40.0,mit\n1,org/first,50.0,apache-2.0\n"
+    assert out == "rank,model,average,license\r\n2,org/second,40.0,mit\r\n1,org/first,50.0,apache-2.0\r\n"
 
 
 def test_json_lines_hold_one_record_a_line():
@@ -64,7 +64,8 @@ FORMULAS = [
 
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_no_text_reaches_a_spreadsheet_as_a_formula(formula):
-    out = written("csv", {}, row("org/m", 1.0, **{"Hub License": formula, "Architecture": f"A,{formula}"}))
+    within = {"Architecture": f"A{formula}", "Model sha": f"A,{formula}"}
+    out = written("csv", {}, row("org/m", 1.0, **{"Hub License": formula, **within}))
     (cells,) = csv.DictReader(io.StringIO(out.decode(), newline=""))
     texts = [cell for cell in cells.values() if cell and not is_number(cell)]
     assert len(texts) > 10
