@@ -248,9 +248,7 @@ def _classify(error: Exception, stage: str) -> Failure:
         return Failure("out-of-memory", said, trace)
     if isinstance(error, NotFinite):
         return Failure("not-finite", str(error), trace)
-    if isinstance(error, LookupError) and "punkt" in said:
-        return Failure("box", said, trace)
-    return Failure({"load": "load-failed", "start": "box"}.get(stage, "harness"), said, trace)
+    return Failure("load-failed" if stage == "load" else "harness", said, trace)
 
 
 def _teller(fd: int) -> Tell:

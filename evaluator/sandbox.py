@@ -24,8 +24,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from evaluator.job import LOG, RESULTS, Failure
+from evaluator.job import LOG, NOBODYS_FAULT, RESULTS, Failure
 from evaluator.run_log import RunLog
+from src.core.queue.failures import FAILURES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SANDBOX = "EVALUATOR_SANDBOX"
@@ -247,10 +248,13 @@ def _listen(read: int, on_event: Callable[[Event], None], told: dict[str, Failur
             log.hear(event)
             if event["event"] == "failed":
                 said = {key: str(event.get(key) or "")[:20_000] for key in ("code", "message", "traceback")}
-                told["failed"] = log.may_say(Failure(said["code"], said["message"], said["traceback"]))
+                code = said["code"] if said["code"] in ITS_OWN else "harness"
+                told["failed"] = log.may_say(Failure(code, said["message"], said["traceback"]))
             on_event(event)
 
 
+ITS_OWN = FAILURES.keys() - NOBODYS_FAULT
+"""What a child may say of itself. A stranger's model is at work in it: it shall not end the box, nor go uncounted."""
 MEMORY = re.compile(r"^MemoryError|OutOfMemoryError|Cannot allocate memory", re.MULTILINE)
 
 

@@ -104,6 +104,7 @@ class Place:
             endpoint=self.endpoint,
             cache_dir=self.folder / "blobs",
             patience=20.0,
+            polite=2.0,
             sleep=clock.sleep if clock else lambda seconds: time.sleep(min(seconds, 1.5) / 4),
             monotonic=clock or time.monotonic,
         )

@@ -39,6 +39,9 @@ def main(run: Path, progress: int) -> None:
         failed = {"event": "failed", "code": "harness", "message": "TemplateError: SECRET-9", "traceback": "SECRET-9"}
         os.write(progress, json.dumps(failed).encode() + b"\n")
         sys.exit(1)
+    if task["do"] == "blame":
+        os.write(progress, json.dumps({"event": "failed", "code": task["code"], "message": "not me"}).encode() + b"\n")
+        sys.exit(1)
     if task["do"] == "eat":
         eaten = [bytearray(64 * 2**20) for _ in range(100)]
         print(len(eaten))

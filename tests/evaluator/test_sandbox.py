@@ -136,6 +136,13 @@ def test_each_way_to_die_has_its_name(tmp_path: Path, do: str, code: str) -> Non
     assert (failure.code, bool(failure.message)) == (code, True)
 
 
+@pytest.mark.parametrize("code", ["box", "stopped", "", "no code of ours"])
+def test_a_child_cannot_put_the_blame_on_the_box(tmp_path: Path, code: str) -> None:
+    failure = child(tmp_path / "run", do="blame", code=code)
+    assert failure is not None
+    assert (failure.code, failure.message) == ("harness", "not me")
+
+
 def kill_python(run: str) -> None:
     wait_for((Path(run) / "beat").exists)
     for path in Path("/proc").glob("[0-9]*/cmdline"):
