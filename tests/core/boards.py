@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from src.core.errors import Unknown
 from src.core.lifecycle import Status
 from src.core.queue import Claim, Queue
 from src.core.records import Request
-from src.core.store import Rev, Store
+from src.core.store import Entry, Rev, Store
 from src.core.store.forwarding import Forwarding
 
 HOUR = 3600.0
@@ -33,12 +34,28 @@ class Clock:
 
 
 class Meddled(Forwarding):
-    """A store in which somebody else acts between two calls: `before_append` runs once, before the next append."""
+    """A store in which somebody else acts between two calls: `before_append` runs once, before the next append.
+
+    Who `is_blind` can still append, and sees nothing.
+    """
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.before_append: Callable[[], object] | None = None
         self.commits: list[list[str]] = []
+        self.is_blind = False
+
+    def head(self, dataset: str) -> Rev:
+        self._look()
+        return super().head(dataset)
+
+    def list(self, prefix: str, rev: Rev | None = None) -> Sequence[Entry]:
+        self._look()
+        return super().list(prefix, rev)
+
+    def _look(self) -> None:
+        if self.is_blind:
+            raise Unknown("The store cannot be read just now.")
 
     def append(self, files: Mapping[str, bytes], message: str = "") -> Rev:
         act, self.before_append = self.before_append, None

@@ -6,12 +6,13 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from src.core.errors import BadInput, BoardError, NotFound
+from src.core.errors import BadInput, BoardError, NotFound, StoreError
 from src.core.lifecycle import Status
 from src.core.queue import archive
 from src.core.queue.choice import Choice, Chooser
@@ -220,7 +221,9 @@ class Queue:
         with self._chooser.choice(claim.box, 1 if then else 0, then, {claim.key}) as choice:
 
             def files() -> Mapping[str, bytes]:
-                return _files({claim.key: event} | choice.anew(), bodies, otherwise)
+                with suppress(StoreError):  # who cannot see what comes next can still end this
+                    return _files({claim.key: event} | choice.anew(), bodies, otherwise)
+                return _files({claim.key: event}, bodies)
 
             rev = append_late(self.store, files, f"{claim.box}: {event.kind} {claim.request.model}")
             assert rev is not None
@@ -236,23 +239,21 @@ class Queue:
         return self._event("claim", until=True)._replace(slot=self._reader.slots(standing.key) + 1)
 
     def _held(self, choice: Choice, box: str, rev: Rev) -> list[Claim]:
-        """The look after the append: which of these claims are valid at the commit that holds them."""
-        held = []
-        for standing in choice.wanted:
-            event = choice.claims[standing.key]
-            if self._story(standing.key, rev).holder == event:
-                held.append(
-                    Claim(
-                        standing.key,
-                        standing.request,
-                        box,
-                        event.slot,
-                        event.nonce,
-                        moment(event.at),
-                        moment(event.until),
-                    )
-                )
-        return held
+        """The look after the append: which of these claims are valid at the commit that holds them.
+
+        Where that cannot be seen, all are given back, or they would be nobody's until their leases run out.
+        """
+        claims = [
+            Claim(one.key, one.request, box, event.slot, event.nonce, moment(event.at), moment(event.until))
+            for one, event in zip(choice.wanted, choice.claims.values(), strict=True)
+        ]
+        try:
+            return [claim for claim in claims if self._story(claim.key, rev).holder == choice.claims[claim.key]]
+        except StoreError:
+            for claim in claims:
+                with suppress(StoreError):
+                    self.give_back(claim)
+            raise
 
     def _event(self, kind: str, claim: Claim | None = None, until: bool = False) -> Event:
         nonce = claim.nonce if claim else self._nonce()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from src.core.errors import BadInput
+from src.core.errors import BadInput, StoreError
 from src.core.lifecycle import Status
 from src.core.queue import Claim, LeaseLost, Queue
 from tests.core.boards import HOUR, Clock, Meddled, ask, claimed, status
@@ -112,6 +112,30 @@ def test_a_following_claim_is_given_back_where_the_results_came_too_late(
     with pytest.raises(LeaseLost):
         queue.finish(claim, [], then=lambda request: True)
     assert status(queue, following) is Status.PENDING
+
+
+def test_a_run_ends_though_nobody_can_see_what_comes_next(queue: Queue, store: Meddled) -> None:
+    queue.submit(ask("org/a"))
+    queue.submit(ask("org/b"))
+    claim = claimed(queue)
+    store.is_blind = True
+    with pytest.raises(StoreError):
+        queue.finish(claim, ["results/x"], then=lambda request: True)
+    store.is_blind = False
+    state = Queue(store).snapshot()
+    assert {one.status for one in state.standings.values()} == {Status.FINISHED, Status.PENDING}
+    assert [one.key for one in state.finished] == [claim.key]
+
+
+def test_claims_that_cannot_be_seen_to_hold_are_given_back_and_cost_no_attempt(queue: Queue, store: Meddled) -> None:
+    key = queue.submit(ask()).key
+    store.before_append = lambda: setattr(store, "is_blind", True)
+    with pytest.raises(StoreError):
+        queue.claim("box")
+    store.is_blind = False
+    standing = Queue(store).snapshot()[key]
+    assert (standing.status, standing.attempts) == (Status.PENDING, 0)
+    assert claimed(queue).key == key
 
 
 # Commits are scarce
