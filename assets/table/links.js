@@ -2,6 +2,7 @@
 
 import { WAYS } from "./aggregate.js";
 import { LONGEST_QUERY, widen } from "./search.js";
+import { UNKNOWN } from "./words.js";
 
 const MOST_PINS = 50;
 const MOST_SORTS = 5;
@@ -9,20 +10,15 @@ export const HEAVIEST = 5; // times a benchmark's own weight
 const SIZES = ["edge", "consumer", "mid", "gpu_rich"];
 const HIDES = ["merged", "moe", "flagged", "gone"];
 
-const TYPE_WORDS = {
-  "continuously pretrained": "continued",
-  "continuously-pretrained": "continued",
-  "instruction-tuned": "chat",
-  "fine-tuned": "finetuned",
-  pretrained: "pretrained",
-  multimodal: "multimodal",
-  finetuned: "finetuned",
-  continued: "continued",
-  "rl-tuned": "chat",
-  moerge: "merge",
-  merge: "merge",
-  other: "other",
-  chat: "chat",
+/** Each type: the icon and the words by which contents tables have named it, as in `src/core/model_types.py`. */
+const TYPES = {
+  pretrained: ["🟢", "pretrained"],
+  continued: ["🟩", "continuously pretrained", "continuously-pretrained"],
+  finetuned: ["🔶", "fine-tuned", "finetuned"],
+  chat: ["💬", "chat", "instruction-tuned", "rl-tuned", "⭕", "🟦"],
+  merge: ["🤝", "merge", "moerge"],
+  multimodal: ["🌸", "multimodal"],
+  other: ["❓", "other"],
 };
 const ORIGINAL_FLAGS = { is_merged: "merged", is_moe: "moe", is_flagged: "flagged", is_not_available_on_hub: "gone" };
 const ORIGINAL_OFFICIAL = ["is_highlighted_by_maintainer", "is_official_provider"];
@@ -128,9 +124,10 @@ const unique = (words) => [...new Set(words.filter(Boolean))];
 
 function readType(word) {
   const plain = word.trim().toLowerCase();
-  if (plain === "unknown") return "other";
-  const words = Object.keys(TYPE_WORDS).sort((a, b) => b.length - a.length); // "continuously pretrained" holds "pretrained"
-  return TYPE_WORDS[words.find((known) => plain.includes(known))];
+  if (plain === UNKNOWN || Object.hasOwn(TYPES, plain)) return plain;
+  const named = Object.entries(TYPES).flatMap(([key, [, ...words]]) => words.map((known) => [known, key]));
+  named.sort(([a], [b]) => b.length - a.length); // "continuously pretrained" holds "pretrained"
+  return Object.keys(TYPES).find((key) => word.includes(TYPES[key][0])) ?? named.find(([known]) => plain.includes(known))?.[1];
 }
 
 function readParams(text) {

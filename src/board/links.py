@@ -12,6 +12,9 @@ from src.board.search import LONGEST_QUERY, widen
 from src.core.model_types import read_type
 from src.core.statistics.aggregate import AGGREGATIONS
 
+UNKNOWN = "unknown"
+"""The choice that stands for a missing value."""
+
 MOST_PINS = 50
 MOST_SORTS = 5
 HEAVIEST = 5.0  # times a benchmark's own weight
@@ -51,9 +54,7 @@ def read(params: Mapping[str, str]) -> dict[str, Any]:
         "q": (params["q"] if "q" in params else widen(params.get("search") or params.get("query") or ""))[
             :LONGEST_QUERY
         ],
-        "types": _unique(
-            read_type(word) or ("other" if word == "unknown" else None) for word in _list(params, "types")
-        ),
+        "types": _unique(map(_type, _list(params, "types"))),
         "family": _unique(_list(params, "family")),
         "precision": _unique(_list(params, "precision")),
         "license": _unique(_list(params, "license")),
@@ -110,6 +111,10 @@ def _list(params: Mapping[str, str], name: str) -> list[str]:
 
 def _unique(words: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words if word))
+
+
+def _type(word: str) -> str | None:
+    return UNKNOWN if word.strip().lower() == UNKNOWN else read_type(word)
 
 
 def _known(words: list[str], keys: list[str]) -> tuple[str, ...]:

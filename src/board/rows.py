@@ -12,12 +12,10 @@ import pyarrow.compute as pc
 
 from src.board import links
 from src.board.columns import DIGITS_KEPT, TYPES, Column, columns
+from src.board.links import UNKNOWN
 from src.core import suites
 from src.core.errors import BadInput
 from src.core.statistics.aggregate import aggregate, points_up
-
-UNKNOWN = "unknown"
-"""The choice that stands for a missing value."""
 
 FIELDS = {
     "model": "model",

@@ -33,7 +33,9 @@ def asked(
     request: Request,
     *,
     q: Annotated[str | None, _text("Search: words narrow, `;` unites, `@license:mit`, `/regex/`.")] = None,
-    types: Annotated[str | None, _text("pretrained, continued, finetuned, chat, merge, multimodal, other.")] = None,
+    types: Annotated[
+        str | None, _text("pretrained, continued, finetuned, chat, merge, multimodal, other, unknown.")
+    ] = None,
     family: Annotated[str | None, _text("Families, joined by commas.")] = None,
     precision: Annotated[str | None, _text("bfloat16, float16, …")] = None,
     license: Annotated[str | None, _text("Licences, joined by commas; `unknown` for none.")] = None,
