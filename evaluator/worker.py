@@ -140,7 +140,7 @@ class Worker:
             return self._queue.fail(claim, code, _clean(failure.message), _clean(told), then)
         except LeaseLost as error:
             self._notice("lost", {"model": claim.request.model, "problem": str(error)})
-        except BoardError as error:  # the lease runs out by itself; the run folder stays and is resumed
+        except BoardError as error:  # the lease runs out by itself, and another attempt begins
             self._notice("store", {"problem": str(error)})
         return None
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import Any
 
 from src.core import suites
-from src.core.errors import BoardError, NotFound
+from src.core.errors import BadInput, NotFound
 from src.core.frame import from_records
 from src.core.importing import contents_path, publish, published
 from src.core.queue import Queue, QueueState
@@ -61,13 +61,14 @@ class Publisher:
 
     def _accepted(self, path: str, state: QueueState) -> tuple[Result, Request] | None:
         """The result at `path` and its request, if the queue ended that request with it; None for any other file."""
+        data = self._store.read(path)
         try:
-            told = json.loads(self._store.read(path))
-            result = Result.read(told, path)
-        except (BoardError, ValueError) as error:
+            result = Result.read(data, path)
+        except BadInput as error:
             log.warning("%s is no result and is left out of the board: %s", path, error)
             self._settle(path)
             return None
+        told = json.loads(data)
         key = _claimed(told)
         if key not in state:
             self._settle(path)  # imported, or of another board: no run of this queue

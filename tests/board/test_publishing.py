@@ -10,10 +10,11 @@ import pytest
 from src.board.history import History
 from src.board.publishing import Publisher
 from src.board.snapshot import Board
-from src.core.errors import Denied
+from src.core.errors import Busy, Denied
 from src.core.queue import Queue
 from src.core.records import Request
-from src.core.store import LocalStore
+from src.core.store import LocalStore, Rev
+from src.core.store.forwarding import Forwarding
 
 ASKED = Request(model="org/m", revision="a" * 40, precision="bfloat16", params=1.0, license="mit")
 
@@ -111,10 +112,32 @@ def test_nothing_is_published_twice_even_by_another_process(store, queue):
     assert store.head("contents") == head
 
 
-def test_a_broken_result_file_hides_no_other(store, queue):
-    store.append({path(9): b"{half"})
+@pytest.mark.parametrize("broken", [b"{half", b"[]", b"7", b"\xff", b"[" * 100_000, b'{"results": []}'])
+def test_a_broken_result_file_hides_no_other(store, queue, broken):
+    store.append({path(9): broken})
     finished(store, queue)
     assert Publisher(store, queue).publish_new() == 1
+
+
+def test_a_result_that_could_not_be_read_for_once_is_published_the_next_time(store, queue):
+    finished(store, queue)
+    away = Away(store)
+    publisher = Publisher(away, queue)
+    with pytest.raises(Busy):
+        publisher.publish_new()
+    away.is_away = False
+    assert publisher.publish_new() == 1
+
+
+class Away(Forwarding):
+    """A store whose results cannot be read for a while."""
+
+    is_away = True
+
+    def read(self, path: str, rev: Rev | None = None) -> bytes:
+        if self.is_away and path.startswith("results/"):
+            raise Busy("The store is away.")
+        return super().read(path, rev)
 
 
 def test_a_board_publishes_before_it_reads(store, queue):
