@@ -53,6 +53,9 @@ CERTAINTY = ("se", "low", "high")
 PLACES = {"rank_low": "rank.low", "rank_high": "rank.high", "tied": "tied"}
 """What a record adds to the rank, of the whole board: the places it may have, and whether it may be the best."""
 
+OF_THE_PUBLISHED = {f"average_{part}": f"average.{part}" for part in CERTAINTY} | PLACES
+"""What is known of the published average and of the rank by it, and of no other."""
+
 T = TypeVar("T")
 
 
@@ -74,10 +77,11 @@ class Listing:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The listed rows of the frame, with this query's `rank` and, where it asks for another, its `average`."""
+        """The listed rows of the frame, with this query's `rank` and, where it asks for another, its bare `average`."""
         listed = self.rows.frame.iloc[self.positions].copy()
         listed["rank"] = pd.array(self.selection.ranks[self.start : self.end], dtype="Float64").astype("Int64")
-        if self.query.average == "shown":
+        if not self.selection.is_published:
+            listed = listed.drop(columns=list(OF_THE_PUBLISHED.values()), errors="ignore")
             listed["average"] = self.selection.averages[self.start : self.end]
         return listed.reset_index(drop=True)
 
@@ -92,8 +96,8 @@ class Listing:
 
     def json(self) -> list[orjson.Fragment]:
         """The same records, written once for each row of a snapshot however often they are listed."""
-        averages = self.selection.averages if self.query.average == "shown" else None
-        return _json(self.snapshot, self.positions, self.selection.ranks[self.start :], averages, self.start)
+        averages = None if self.selection.is_published else self.selection.averages[self.start :]
+        return _json(self.snapshot, self.positions, self.selection.ranks[self.start :], averages)
 
 
 def listing(snapshot: Snapshot, query: Query, limit: int | None = None, offset: int = 0) -> Listing:
@@ -239,7 +243,7 @@ class _Asked:
         return found
 
     def written(self, positions: Sequence[int]) -> list[bytes]:
-        """The records of these rows as JSON, without rank and average."""
+        """The records of these rows as JSON, without rank and average and what is known of them."""
         if len(self.frame) <= KEPT_WHOLE:
             return [self._whole[position] for position in positions]
         return _write(self.frame.iloc[list(positions)], self._keys)
@@ -253,9 +257,9 @@ class _Asked:
         return [benchmark.key for benchmark in suites.load(self.frame.attrs["suite"]).benchmarks]
 
     @cached_property
-    def averages(self) -> list[dict[str, Any]]:
-        """Each row's average with its certainty, by position."""
-        parts = {"average": "average"} | {f"average_{part}": f"average.{part}" for part in CERTAINTY}
+    def published(self) -> list[dict[str, Any]]:
+        """Each row's published average with what is known of it and of its rank, by position."""
+        parts = {"average": "average"} | OF_THE_PUBLISHED
         columns = {name: plain(self.frame[path]) for name, path in parts.items() if path in self.frame}
         return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
@@ -264,7 +268,7 @@ KEPT_WHOLE = 20_000  # rows; of a larger board only what is asked for is written
 
 
 def _write(frame: pd.DataFrame, benchmarks: Sequence[str]) -> list[bytes]:
-    bare = frame.drop(columns=["rank", "average"], errors="ignore")
+    bare = frame.drop(columns=["rank", "average", *PLACES.values()], errors="ignore")
     return [orjson.dumps(record) for record in records(bare, benchmarks)]
 
 
@@ -273,14 +277,13 @@ def _json(
     positions: np.ndarray,
     ranks: np.ndarray,
     averages: np.ndarray | None = None,
-    start: int = 0,
 ) -> list[orjson.Fragment]:
     asked = _asked_of(snapshot.frame)
     found = []
     for at, (position, written) in enumerate(zip(positions.tolist(), asked.written(positions.tolist()), strict=True)):
         rank = ranks[at]
         own: dict[str, Any] = {"rank": None if math.isnan(rank) else int(rank)}
-        own |= asked.averages[position] if averages is None else {"average": float(averages[start + at])}
+        own |= asked.published[position] if averages is None else {"average": float(averages[at])}
         found.append(orjson.Fragment(orjson.dumps(own)[:-1] + b"," + written[1:]))
     return found
 

@@ -79,6 +79,7 @@ class Selection:
     matches: int  # rows that pass the filters, pinned or not
     ranks: np.ndarray
     averages: np.ndarray
+    is_published: bool = True  # the averages
     problem: str | None = None
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # beside each choice of each filter
 
@@ -91,7 +92,8 @@ def run(frame: pd.DataFrame | Rows, query: Query, counts: bool = False) -> Selec
     matching = np.logical_and.reduce(list(passed.values()))
     pinned = rows.find(query.pinned)
     shown = rows.shown(query.columns)
-    averages = rows.averages(shown if query.average == "shown" else None, query.aggregate, dict(query.weights))
+    average = (shown if query.average == "shown" else None, query.aggregate, dict(query.weights))
+    averages = rows.averages(*average)
     upward = rows.is_upward(query.aggregate)
     among = matching.copy()
     among[pinned] = True
@@ -108,6 +110,7 @@ def run(frame: pd.DataFrame | Rows, query: Query, counts: bool = False) -> Selec
         matches=int(matching.sum()),
         ranks=ranks[found],
         averages=averages[found],
+        is_published=rows.is_published(*average),
         problem=search.problem,
         counts=_counts(rows, passed) if counts else {},
     )

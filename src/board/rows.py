@@ -160,17 +160,23 @@ class Rows:
         weights: benchmark → times its weight in the suite. NaN where a benchmark that counts is missing, and everywhere
         where the benchmarks cannot be aggregated that way.
         """
-        every = [column for column in self.columns if column.weight]
-        counted = [column for column in shown or () if column.weight] or every
-        own = self.suite.aggregation
-        if len(counted) == len(every) and how in (None, own) and not weights:
+        if self.is_published(shown, how, weights):
             return self.score("average")
+        counted = self._counted(shown)
         times = [column.weight * (weights or {}).get(column.key, 1.0) for column in counted]
         scores = np.column_stack([self.score(column.path) for column in counted])
+        better = [column.better == "higher" for column in counted]
         try:
-            return kept(aggregate(scores, how or own, times, [column.better == "higher" for column in counted]))
+            return kept(aggregate(scores, how or self.suite.aggregation, times, better))
         except BadInput:
             return np.full(len(self), np.nan)
+
+    def is_published(
+        self, shown: Sequence[Column] | None = None, how: str | None = None, weights: Mapping[str, float] | None = None
+    ) -> bool:
+        """Whether `averages` asked this way are the published ones, to which rank ranges and errors belong."""
+        every = len(self._counted(shown)) == len(self._counted())
+        return every and how in (None, self.suite.aggregation) and not weights
 
     def is_upward(self, how: str | None = None) -> bool:
         """Whether a larger average is the better one."""
@@ -199,6 +205,10 @@ class Rows:
             else:
                 found.extend(self._of_model(each)[:8])
         return list(dict.fromkeys(found))
+
+    def _counted(self, shown: Sequence[Column] | None = None) -> list[Column]:
+        every = [column for column in self.columns if column.weight]
+        return [column for column in shown or () if column.weight] or every
 
     def _of_model(self, model: str, precision: str | None = None) -> list[int]:
         same = self.text("model") == model

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import brotli
+import pandas as pd
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -84,6 +86,29 @@ def test_ranks_may_be_among_all_or_among_those_found(client):
 def test_an_average_may_be_of_some_benchmarks(client):
     answer = client.get("/api/v1/models?q=partial&average=shown&columns=gpqa,bbh").json()
     assert answer["rows"][0]["average"] == 20.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "averages"),
+    [
+        ("weights=math:0,bbh:0,gpqa:0,musr:0,mmlu_pro:0", [90.0, 50.0, 30.0]),
+        ("aggregate=median&weights=ifeval:5,bbh:0", [90.0, 50.0, 30.0]),
+        ("average=shown&columns=average,ifeval,bbh", [65.0, 50.0, 30.0]),
+    ],
+)
+def test_the_average_that_ranks_is_the_one_that_is_told_and_its_certainty_is_unknown(tmp_path, asked, averages):
+    rows = (row("org/even", 50.0), row("org/odd", 40.0, **{"IFEval": 90.0, "Average ⬆️": 48.3333}), row("org/low", 30.0))
+    with serve(board(tmp_path, *rows)) as client:
+        first = client.get(f"/api/v1/models?limit=1&{asked}").json()["rows"]
+        rest = client.get(f"/api/v1/models?offset=1&{asked}").json()["rows"]
+        file = pd.read_csv(io.BytesIO(client.get(f"/api/v1/models.csv?{asked}").content))
+        plain = client.get("/api/v1/models").json()["rows"]
+    told = [(each["rank"], each["model"], each["average"]) for each in first + rest]
+    assert told == list(zip([1, 2, 3], ["org/odd", "org/even", "org/low"], averages, strict=True))
+    assert file["average"].tolist() == averages
+    of_the_published = {"average_se", "average_low", "average_high", "rank_low", "rank_high", "tied"}
+    assert set(plain[0]) - set(first[0]) == of_the_published
+    assert not {name for name in file if name.startswith(("average.", "rank."))}
 
 
 def test_parameters_that_filter_nothing_are_named(client):
