@@ -84,7 +84,8 @@ export class Controls {
     this.opened?.update(state);
     this.compare.hidden = !state.chosen.size;
     this.compare.textContent = `Compare ${state.chosen.size}`;
-    this.compare.href = `compare?models=${[...state.chosen].map(encodeURIComponent).join(",")}`;
+    const suite = query.suite ? `&suite=${encodeURIComponent(query.suite)}` : "";
+    this.compare.href = `compare?models=${[...state.chosen].map(encodeURIComponent).join(",")}${suite}`;
   }
 
   /** Say something that happened, for a moment. */

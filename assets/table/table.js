@@ -247,11 +247,18 @@ export class Table {
 
   // ── rows ──
 
+  /** The page of a row's model: of this run where the model has several, and on this board. */
   href(data, row) {
     const model = data.text("model", row);
     const path = model.split("/").map(encodeURIComponent).join("/");
-    const precision = data.repeated.has(row) ? `?precision=${encodeURIComponent(data.text("precision", row) ?? "")}` : "";
-    return `model/${path}${precision}`;
+    const params = new URLSearchParams();
+    if (data.repeated.has(row)) {
+      const told = { precision: data.text("precision", row), revision: /@([0-9a-f]+)(?:#\d+)?$/.exec(data.id(row))?.[1] };
+      for (const [name, value] of Object.entries(told)) if (value) params.set(name, value);
+    }
+    if (this.query.suite) params.set("suite", this.query.suite);
+    const search = params.toString();
+    return `model/${path}${search && "?" + search}`;
   }
 
   open(row, apart) {

@@ -60,7 +60,9 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
     found = _view(snapshot.frame, asked)
     if isinstance(found, Missing):
         return View(
-            name, join(_missing(found, snapshot), past.estimates_alone(board, snapshot.suite, name)), status=404
+            name,
+            join(_missing(found, snapshot, asked.suite), past.estimates_alone(board, snapshot.suite, name)),
+            status=404,
         )
     return found
 
@@ -132,7 +134,7 @@ def _identity(view: ModelView, findings: Sequence[Finding], suite: str | None) -
         h(
             "p",
             {"class": "lb-crumb"},
-            h("a", {"href": f"./?suite={suite}" if suite else "./"}, "Leaderboard"),
+            h("a", {"href": _board(suite)}, "Leaderboard"),
             " / ",
             view.suite.title,
         ),
@@ -260,17 +262,22 @@ def _reproduce(view: ModelView) -> Markup | None:
     )
 
 
-def _missing(found: Missing, snapshot: Snapshot) -> Markup:
-    near = [h("li", {}, h("a", {"href": model_page(name)}, name)) for name in found.suggestions]
+def _missing(found: Missing, snapshot: Snapshot, suite: str | None) -> Markup:
+    near = [h("li", {}, h("a", {"href": model_page(name, suite=suite)}, name)) for name in found.suggestions]
     return h(
         "section",
         {"class": "lb-text lb-lost", "aria-labelledby": "lb-title"},
-        h("p", {"class": "lb-crumb"}, h("a", {"href": "./"}, "Leaderboard"), " / ", snapshot.suite.title),
+        h("p", {"class": "lb-crumb"}, h("a", {"href": _board(suite)}, "Leaderboard"), " / ", snapshot.suite.title),
         h("h1", {"id": "lb-title", "dir": "auto"}, found.model),
         h("p", {}, "The board has no row of this model. It may be spelled otherwise, or nobody has submitted it yet."),
         near and join(h("h2", {}, "Near it in name"), h("ul", {"class": "lb-near"}, near)),
-        h("p", {}, h("a", {"href": f"./?{urlencode({'q': found.model})}"}, f"Search the board for {found.model}")),
+        h("p", {}, h("a", {"href": _board(suite, q=found.model)}, f"Search the board for {found.model}")),
     )
+
+
+def _board(suite: str | None, **asked: str) -> str:
+    query = asked | ({"suite": suite} if suite else {})
+    return "./" + (f"?{urlencode(query)}" if query else "")
 
 
 PAGE = Page(name="model", route="/model/{model:path}", nav=None, view=view, build=build)

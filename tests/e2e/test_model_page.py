@@ -168,6 +168,14 @@ def test_a_model_of_the_other_suite_has_its_page_there(small: Served, page: Page
     expect(page.locator("pre.lb-code")).to_contain_text("--tasks arc_challenge --num_fewshot 25")
 
 
+def test_a_model_missing_on_the_other_suite_leads_to_its_neighbours_there(small: Served, page: Page) -> None:
+    page.goto(small.url + "/model/acme/anvil-7b?suite=open-llm-v1")
+    search = page.get_by_role("link", name="Search the board for acme/anvil-7b")
+    assert search.get_attribute("href") == "./?q=acme%2Fanvil-7b&suite=open-llm-v1"
+    page.get_by_role("link", name="acme/anvil-7b-v1").click()
+    expect(page.locator("tr[data-key=arc] .lb-value")).to_contain_text("60.00")
+
+
 def test_the_board_works_below_a_path_of_a_proxy(serve: Serve, page: Page, tmp_path: Path) -> None:
     from tests.e2e.proxy import proxied
 

@@ -89,6 +89,44 @@ def test_a_row_offers_its_actions_to_the_pointer(page: Page, sample: Served) -> 
     assert page.locator(".lt-pins .lt-name").text_content() == first
 
 
+# ── rows and their models ──
+
+
+def test_a_row_of_another_suite_opens_its_page_there(page: Page, sample: Served) -> None:
+    open_table(page, sample, "?suite=open-llm-v1")
+    first = page.locator(".lt-rows tr[aria-rowindex='2']")
+    name = first.locator(".lt-name").text_content()
+    average = first.locator("td.lt-c-average").evaluate("cell => cell.firstChild.data")
+    first.locator("td.lt-c-average").click()
+    page.wait_for_url(re.compile("/model/.*suite=open-llm-v1"))
+    expect(page.get_by_role("heading", level=1)).to_have_text(name or "")
+    expect(page.locator("tr[data-key=arc]")).to_be_visible()
+    expect(page.locator("tr[data-key=average] .lb-value")).to_contain_text(average)
+
+
+def test_each_revision_of_a_model_opens_its_own_run(page: Page, sample: Served) -> None:
+    averages = []
+    for at in range(2):
+        open_table(page, sample, "?q=Lantern-2-8.03B-Instruct&precision=bfloat16&sort=average")
+        row = page.locator(f".lt-rows tr[aria-rowindex='{at + 2}']")
+        average = row.locator("td.lt-c-average").evaluate("cell => cell.firstChild.data")
+        row.locator(".lt-name").click()
+        page.wait_for_url(re.compile("/model/"))
+        expect(page.locator("tr[data-key=average] .lb-value")).to_contain_text(average)
+        averages.append(average)
+    assert averages == ["33.83", "37.51"]
+
+
+def test_rows_of_another_suite_are_compared_there(page: Page, sample: Served) -> None:
+    open_table(page, sample, "?suite=open-llm-v1")
+    for key in "jcjc":
+        page.keyboard.press(key)
+    page.click(".lt-compare")
+    page.wait_for_url("**/compare?models=*")
+    expect(page.locator(".lb-contrasts thead th")).to_have_count(3)
+    expect(page.locator(".lb-contrasts")).to_contain_text("HellaSwag")
+
+
 # ── addresses ──
 
 
