@@ -34,7 +34,8 @@ class Clock:
 
 
 class Meddled(Forwarding):
-    """A store in which somebody else acts between two calls: `before_append` runs once, before the next append.
+    """A store in which somebody else acts between two calls: `before_append` and `before_replace` run once,
+    before the next of these.
 
     Who `is_blind` can still append, and sees nothing.
     """
@@ -42,6 +43,7 @@ class Meddled(Forwarding):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.before_append: Callable[[], object] | None = None
+        self.before_replace: Callable[[], object] | None = None
         self.commits: list[list[str]] = []
         self.is_blind = False
 
@@ -64,6 +66,12 @@ class Meddled(Forwarding):
         rev = self._store.append(files, message)
         self.commits.append(sorted(files))
         return rev
+
+    def replace(self, files: Mapping[str, bytes | None], expect: Rev | None, message: str = "") -> Rev:
+        act, self.before_replace = self.before_replace, None
+        if act:
+            act()
+        return super().replace(files, expect, message)
 
 
 def ask(model: str = "org/m", **fields: Any) -> Request:

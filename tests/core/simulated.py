@@ -63,6 +63,15 @@ class Lock:
         self._held = False
         self._waiting: deque[greenlet] = deque()
 
+    def acquire(self, blocking: bool = True) -> bool:
+        if self._held and not blocking:
+            return False
+        self.__enter__()
+        return True
+
+    def release(self) -> None:
+        self.__exit__()
+
     def __enter__(self) -> None:
         if self._held:
             self._waiting.append(getcurrent())

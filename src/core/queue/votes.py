@@ -43,10 +43,15 @@ class Votes:
 
     def refresh(self, now: datetime) -> None:
         """Reads the votes again, at most once a minute."""
-        if self._looked is None or abs(now - self._looked) >= self.FRESH:
-            with self._commit:
-                self._look()
-            self._looked = now
+        if self._looked is not None and abs(now - self._looked) < self.FRESH:
+            return
+        if not self._commit.acquire(blocking=False):
+            return  # a vote is being written, which may have to wait for a quota: nobody else has to
+        try:
+            self._look()
+        finally:
+            self._commit.release()
+        self._looked = now
 
     def add(self, model: str, revision: str, username: str) -> bool:
         """Whether this vote is new. Returns once it is durable."""

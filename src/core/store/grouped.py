@@ -74,7 +74,7 @@ class Grouped(Forwarding):
             turn = self._turns.setdefault(dataset, threading.Lock())
             self._waiting.setdefault(dataset, []).append(wish)
         with turn:
-            if not wish.done.is_set():
+            while not wish.done.is_set():  # those before it may fill a commit of their own
                 self._commit(dataset)
         if wish.error is not None:
             raise wish.error

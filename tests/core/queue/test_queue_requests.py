@@ -11,7 +11,7 @@ import pytest
 from src.core.errors import BadInput, NotFound
 from src.core.lifecycle import Status
 from src.core.queue import Queue, request_key
-from tests.core.boards import Clock, ask
+from tests.core.boards import Clock, Meddled, ask
 
 
 def test_every_part_of_the_key_tells_requests_apart_and_nothing_else_does() -> None:
@@ -81,6 +81,20 @@ def test_old_votes_and_lines_nobody_can_read_stay_in_the_file(queue: Queue) -> N
     assert queue.snapshot().waiting[0].votes == 2
     with pytest.raises(BadInput):
         queue.vote("org/m", "a" * 40, "")
+
+
+def test_a_vote_that_waits_to_be_written_holds_nobody_up(queue: Queue, store: Meddled, clock: Clock) -> None:
+    """Votes have a quota of their own, which may take minutes."""
+    seen: list[int] = []
+
+    def meanwhile() -> None:
+        clock.tick(120)
+        seen.append(len(queue.snapshot().waiting))
+
+    store.before_replace = meanwhile
+    queue.submit(ask())
+    assert queue.vote("org/m", "a" * 40, "bob") is True
+    assert seen == [1]
 
 
 # My submissions

@@ -68,6 +68,14 @@ def test_appends_that_wait_for_one_commit_share_the_next(tmp_path: Path) -> None
     )
 
 
+def test_those_who_fill_a_commit_leave_the_others_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Grouped, "MOST", 1)
+    store = Slow(tmp_path)
+    answers = together([{f"requests/{number}": b"x"} for number in range(12)], store, 12)
+    assert [type(answer) for answer in answers] == [str] * 12
+    assert store.commits == 12
+
+
 def test_one_that_may_not_be_written_does_not_spoil_the_others(tmp_path: Path) -> None:
     LocalStore(tmp_path).append({"requests/taken": b"old"})
     store = Slow(tmp_path)
