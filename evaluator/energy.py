@@ -17,15 +17,39 @@ KG_PER_KWH = 0.2698  # the mean grid that the board always reckoned with
 CPU_WATTS_PER_CORE = 10.0  # for the estimate where nothing measures: a busy server core with its memory
 
 
+ENERGY = "energy.json"  # in a run folder
+
+
 @dataclass(frozen=True)
 class Energy:
-    """What one run used. Of a run in several attempts, all of them together."""
+    """What one run used. Of a run in several attempts or parts, all of them together."""
 
     method: Literal["measured (NVML, GPUs only)", "estimated"]
     kwh: float
     co2_kg: float
     seconds: float
     hardware: str
+
+    def __add__(self, other: Energy) -> Energy:
+        hardware = dict.fromkeys([*self.hardware.split("; "), *other.hardware.split("; ")])
+        return Energy(
+            method=self.method if self.method == other.method else "estimated",
+            kwh=self.kwh + other.kwh,
+            co2_kg=self.co2_kg + other.co2_kg,
+            seconds=self.seconds + other.seconds,
+            hardware="; ".join(hardware),
+        )
+
+    @classmethod
+    def read(cls, run: Path) -> Energy | None:
+        """What a run folder has noted so far; None where nothing is there, or nothing whole."""
+        try:
+            return cls(**json.loads((run / ENERGY).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def write(self, run: Path) -> None:
+        (run / ENERGY).write_text(json.dumps(asdict(self)), encoding="utf-8")
 
 
 class Meter:
@@ -40,10 +64,11 @@ class Meter:
         kg_per_kwh: float = KG_PER_KWH,
     ) -> None:
         """`gpus`: objects with `joules()` (since some start; None where the card cannot tell), `watts()`, `name`."""
-        self._file = run / "energy.json"
+        self._run = run
         self._gpus = list_gpus() if gpus is None else list(gpus)
         self._clock, self._period, self._kg_per_kwh = clock, period, kg_per_kwh
-        self._joules, self._seconds = self._before()
+        self._before = Energy.read(run)
+        self._joules = self._seconds = 0.0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -66,13 +91,14 @@ class Meter:
         kwh = self._joules / JOULES_PER_KWH
         names = [gpu.name for gpu in self._gpus]
         parts = [f"{names.count(name)} × {name}" for name in dict.fromkeys(names)]
-        return Energy(
+        own = Energy(
             method="measured (NVML, GPUs only)" if measured else "estimated",
             kwh=kwh,
             co2_kg=kwh * self._kg_per_kwh,
             seconds=self._seconds,
             hardware=", ".join(parts) or f"{os.cpu_count()} CPU cores ({platform.machine()})",
         )
+        return self._before + own if self._before else own
 
     def _tick(self) -> None:
         while not self._stop.wait(self._period):
@@ -89,19 +115,7 @@ class Meter:
             before, self._counters[i] = self._counters[i], counted
             known = counted is not None and before is not None
             self._joules += counted - before if known else gpu.watts() * passed
-        self._file.write_text(json.dumps({"joules": self._joules, "seconds": self._seconds}), encoding="utf-8")
-
-    def _before(self) -> tuple[float, float]:
-        try:
-            said = json.loads(self._file.read_text(encoding="utf-8"))
-            return float(said["joules"]), float(said["seconds"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return 0.0, 0.0
-
-
-def as_dict(energy: Energy) -> dict[str, Any]:
-    """For a result file."""
-    return asdict(energy)
+        self.energy().write(self._run)
 
 
 def list_gpus() -> list[Any]:

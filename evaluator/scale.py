@@ -10,16 +10,23 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import shutil
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evaluator import evaluation, plan, preflight, sandbox
+from evaluator.benchmarks import SOURCES
+from evaluator.checkpoints import is_done, write_json
+from evaluator.download import Unready, Weights, forget
+from evaluator.energy import KG_PER_KWH, Energy, Meter
 from evaluator.evaluation import Notice, Outcome, Settings
-from evaluator.job import CHECKPOINTS, MODEL, Failure, plan_job
+from evaluator.job import CHECKPOINTS, MODEL, Failure, Job, checkpoint_path, plan_job, samples_path
 from evaluator.preflight import Box
+from evaluator.run_log import RunLog
 from evaluator.shares import (
     CannotJoin,
     Capacity,
@@ -31,12 +38,13 @@ from evaluator.shares import (
     join_configs,
     run,
     split,
+    this_node,
 )  # fmt: skip
 from evaluator.worker import Worker, open_board
 from src.core.errors import BadInput, BoardError
 from src.core.queue import Queue
 from src.core.records import Request
-from src.core.store import Store, open_store
+from src.core.store import Store
 from src.core.store.grouped import Grouped
 from src.core.suites import Suite
 
@@ -114,25 +122,52 @@ class Far:
         if gpus > 1:
             settings = replace(settings, backend_args=sharded(settings.backend, gpus) | settings.backend_args)
         try:
-            found: dict[Share, Files] = {}
             if self.parts > 1:
-                shares = split_job(request, suite, settings, self.parts, gpus)
-                for share, (files, failure) in run(shares, Part(request, suite, settings), self.address, stop=stop):
-                    if failure is not None:
-                        return Outcome(failure=failure)
-                    found[share] = files
-                    notice("checkpoint", {"tasks": list(share.tasks)})
-                found = {share: found[share] for share in shares}
-            whole = Share(request.model, tuple(_tasks(suite, settings)), 0 if found else gpus)
-            finish = Finish(self.store, request, suite, settings, together(list(found.values())), dict(proof or {}))
-            ((_, outcome),) = run([whole], finish, self.address, stop=stop)
+                return self._in_parts(request, suite, here, settings, gpus, proof or {}, notice, stop)
+            whole = Share(request.model, _tasks(suite, settings), gpus)
+            ((_, outcome),) = run(
+                [whole], Whole(self.store, request, suite, settings, proof or {}), self.address, stop=stop
+            )
             return outcome  # type: ignore[no-any-return]
         except Stopped as error:
             return Outcome(failure=Failure("stopped", str(error)))
         except ShareLost as error:
             return Outcome(failure=Failure("box", str(error)))
+
+    def _in_parts(
+        self, request: Request, suite: Suite, here: Store, settings: Settings, gpus: int, proof: Mapping[str, Any],
+        notice: Notice, stop: threading.Event | None,
+    ) -> Outcome:  # fmt: skip
+        """Parts are taken into one run folder here as they end, so that none is run twice; their answers stay there."""
+        folder = prepare(request, suite, settings, Weights(settings.workspace / "models"))
+        shares = split_job(request, suite, settings, self.parts, gpus, left(folder))
+        brought: dict[str, Weights] = {}  # by machine
+        try:
+            with closing(run(shares, Part(request, suite, settings), self.address, stop=stop)) as ended:
+                for share, done in ended:
+                    if isinstance(done, Outcome):
+                        return done
+                    take(folder, done)
+                    brought[done.node] = done.weights
+                    notice("checkpoint", {"tasks": list(share.tasks)})
         except CannotJoin as error:
+            shutil.rmtree(folder)  # nothing in there is worth going on with
             return Outcome(failure=Failure("harness", str(error)))
+        notice("publish", {})
+        failure = sandbox.run_child(folder, settings.benchmarks, settings.limits, stop=stop)
+        if failure is not None:
+            return Outcome(failure=failure)
+        energy = Energy.read(folder)
+        outcome = evaluation._publish(here, folder, suite, proof, {"energy": asdict(energy) if energy else None})
+        if outcome.result and not settings.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+            self._forget(request, brought)
+        return outcome
+
+    def _forget(self, request: Request, brought: Mapping[str, Weights]) -> None:
+        places = [Share(request.model, ("forget",), node=node) for node in brought]
+        with suppress(BoardError):  # a machine that has gone has forgotten by itself
+            list(run(places, Forget(brought), self.address))
 
     def _gpus(self, request: Request) -> int:
         if not self.with_gpus:
@@ -145,10 +180,38 @@ def sharded(backend: str, gpus: int) -> dict[str, Any]:
     return {"tensor_parallel_size": gpus} if backend == "vllm" else {"parallelize": True}
 
 
-def split_job(request: Request, suite: Suite, settings: Settings, parts: int, gpus: float = 0) -> list[Share]:
-    """A request's tasks in `parts` shares of like work."""
+def split_job(
+    request: Request, suite: Suite, settings: Settings, parts: int, gpus: float = 0, tasks: Sequence[str] | None = None
+) -> list[Share]:
+    """A request's tasks, or those of `tasks`, in `parts` shares of like work."""
     weights = plan.weigh(plan.items_of(suite))
-    return split(request.model, _tasks(suite, settings), parts, gpus=gpus, weights=weights)
+    wanted = _tasks(suite, settings) if tasks is None else tasks
+    return split(request.model, wanted, parts, gpus=gpus, weights=weights) if wanted else []
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Evaluates and publishes a request, on whatever machine Ray calls it."""
+
+    store: str
+    request: Request
+    suite: Suite
+    settings: Settings
+    proof: Mapping[str, Any]
+
+    def __call__(self, share: Share) -> Outcome:
+        store = open_board(self.store)
+        return evaluation.evaluate(self.request, self.suite, store, self.settings, proof=self.proof)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a part leaves: what it checkpointed and drew, and where its weights lie."""
+
+    files: Files
+    energy: Energy
+    node: str
+    weights: Weights
 
 
 @dataclass(frozen=True)
@@ -159,47 +222,42 @@ class Part:
     suite: Suite
     settings: Settings
 
-    def __call__(self, share: Share) -> tuple[Files, Failure | None]:
+    def __call__(self, share: Share) -> Done | Outcome:
+        """An Outcome where it failed."""
         settings = replace(self.settings, wanted=share.tasks)
         try:
             punkt = evaluation.ready(self.suite, settings)
-            folder, failure = prepare(self.request, self.suite, settings)
+            request, weights = evaluation._weights(self.request, settings, None, None)
         except BadInput as error:
-            return {}, Failure("box", str(error))
-        failure = failure or sandbox.run_child(folder, settings.benchmarks, settings.limits, nltk_data=punkt)
-        return {} if failure else checkpoints(folder), failure
+            return Outcome(failure=Failure("box", str(error)))
+        except Unready as unready:
+            return Outcome(failure=unready.failure)
+        folder = prepare(request, self.suite, settings, weights)
+        told = RunLog(folder, [key for key, source in SOURCES.items() if source.gated])
+        carbon = self.suite.carbon
+        with Meter(folder, kg_per_kwh=carbon.kg_per_kwh if carbon else KG_PER_KWH) as meter:
+            failure = sandbox.run_child(folder, settings.benchmarks, settings.limits, nltk_data=punkt, log=told)
+        if failure is not None:
+            return Outcome(failure=failure, log=told.text())
+        done = Done(checkpoints(folder), meter.energy(), this_node(), weights)
+        if not settings.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+        return done
 
 
 @dataclass(frozen=True)
-class Finish:
-    """Evaluates and publishes a request whose tasks are checkpointed in `files` (or none are: then it runs them)."""
+class Forget:
+    """Makes room again on the machines where parts ran: node → weights."""
 
-    store: str
-    request: Request
-    suite: Suite
-    settings: Settings
-    files: Files
-    proof: dict[str, Any]
+    brought: Mapping[str, Weights]
 
-    def __call__(self, share: Share) -> Outcome:
-        if self.files:
-            folder, failure = prepare(self.request, self.suite, self.settings)
-            if failure is not None:
-                return Outcome(failure=failure)
-            for name, content in self.files.items():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(content)
-        return evaluation.evaluate(self.request, self.suite, open_store(self.store), self.settings, proof=self.proof)
+    def __call__(self, share: Share) -> None:
+        weights = self.brought[share.node or ""]
+        forget((weights.folder, weights.adapter, weights.delta))
 
 
-def prepare(request: Request, suite: Suite, settings: Settings) -> tuple[Path, Failure | None]:
-    """The run folder of a job with its weights at hand and its description written, as `evaluation.evaluate` has it."""
-    from evaluator import download
-
-    try:
-        request, weights = evaluation._weights(request, settings, None, None)
-    except download.Unready as unready:
-        return Path(), unready.failure
+def prepare(request: Request, suite: Suite, settings: Settings, weights: Weights) -> Path:
+    """The run folder of a job with its description written, as `evaluation.evaluate` has it."""
     job = plan_job(
         request, suite, weights.folder, settings.wanted,
         adapter=str(weights.adapter) if weights.adapter else None,
@@ -208,28 +266,43 @@ def prepare(request: Request, suite: Suite, settings: Settings) -> tuple[Path, F
         batch_size=settings.batch_size,
     )  # fmt: skip
     folder = settings.workspace / "runs" / job.fingerprint()
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
     job.write(folder / "job.json")
-    return folder, None
+    return folder
+
+
+def left(folder: Path) -> list[str]:
+    """The tasks of a run that are not checkpointed yet."""
+    units = Job.read(folder / "job.json").units
+    return [task for unit in units if not is_done(folder, unit) for task in unit.tasks]
 
 
 def checkpoints(folder: Path) -> Files:
-    """What a run has checkpointed: its tasks' metrics and samples, and what the model said of itself."""
-    paths = [folder / MODEL, *(folder / CHECKPOINTS).iterdir()]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths if path.is_file()}
+    """What a run has checkpointed: what the model said of itself, then its tasks' samples, each with its metrics."""
+    tasks = Job.read(folder / "job.json").tasks
+    paths = [each for task in tasks for each in (samples_path(folder, task), checkpoint_path(folder, task))]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in (folder / MODEL, *paths)}
 
 
-def together(parts: Sequence[Files]) -> Files:
-    """What several parts have checkpointed, as one folder's files. Raises CannotJoin where they ran differently."""
-    if not parts:
-        return {}
-    files = {name: content for part in parts for name, content in part.items()}
-    told = [json.loads(part[MODEL]) for part in parts]
-    about = told[0] | {
-        "config": join_configs([each["config"] for each in told]),
-        "load_seconds": max(each["load_seconds"] for each in told),
-    }
-    return files | {MODEL: json.dumps(about).encode()}
+def take(folder: Path, done: Done) -> None:
+    """Put what a part left into the run folder of the whole. Raises CannotJoin where earlier parts ran differently."""
+    about = json.loads(done.files[MODEL])
+    energy = done.energy
+    if (folder / MODEL).exists():
+        told = json.loads((folder / MODEL).read_text(encoding="utf-8"))
+        about = told | {
+            "config": join_configs([told["config"], about["config"]]),
+            "load_seconds": max(told["load_seconds"], about["load_seconds"]),
+        }
+        earlier = Energy.read(folder)
+        energy = earlier + energy if earlier else energy
+    write_json(folder / MODEL, about)
+    energy.write(folder)
+    for name, content in done.files.items():
+        if name != MODEL:
+            part = folder / f"{name}.part"
+            part.write_bytes(content)
+            part.replace(folder / name)
 
 
 def _tasks(suite: Suite, settings: Settings) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,7 @@ class Share:
     tasks: tuple[str, ...]
     gpus: float = 0
     cpus: float = 1
+    node: str | None = None  # where it should run, by Ray's id; None: wherever there is room
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def run(
     address: str | None = None,
     times_redone: int = TIMES_REDONE,
     stop: threading.Event | None = None,
-) -> Iterator[tuple[Share, Any]]:
+) -> Generator[tuple[Share, Any]]:
     """Run every share as a Ray task; yields (share, what `evaluate` returned) as they end.
 
     `address` is a cluster's; None is the cluster this machine belongs to, else Ray on this machine alone. A worker
@@ -109,6 +110,7 @@ def run(
             num_cpus=share.cpus,
             max_retries=times_redone,
             retry_exceptions=False,
+            scheduling_strategy=_place(share),
             name=_name(share),
         )
         under_way[task.remote(share)] = share
@@ -174,6 +176,13 @@ def gpus_for(bytes_needed: int, bytes_of_one: int) -> int:
     return max(1, math.ceil(bytes_needed / (0.9 * bytes_of_one)))
 
 
+def this_node() -> str:
+    """Ray's id of the machine that this share runs on."""
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id())
+
+
 def join_configs(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """One run's configuration: equal in all shares, but for what an engine finds out as it works and where it works.
 
@@ -207,7 +216,7 @@ def without_place(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _each(values: Sequence[str]) -> str:
     """Every different one: a share may have met what another has not."""
-    return "; ".join(sorted(set(values)))
+    return "; ".join(dict.fromkeys(said for value in values for said in value.split("; ")))
 
 
 FOUND_OUT: dict[str, Callable[[Sequence[Any]], Any]] = {
@@ -243,6 +252,12 @@ def _connect(address: str | None) -> Any:
     if not ray.is_initialized():
         ray.init(address=address, log_to_driver=False, include_dashboard=False, configure_logging=False)
     return ray
+
+
+def _place(share: Share) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(share.node, soft=True) if share.node else "DEFAULT"
 
 
 def _name(share: Share) -> str:
