@@ -4,6 +4,7 @@
 
 const MOST_NODES = 4000;
 const MOST_STATES = 2000;
+const MOST_TIMES = 1000; // repeats within repeats, as RE2 counts them
 
 const [CHAR, SPLIT, EMPTY, START, END, MATCH] = [0, 1, 2, 3, 4, 5];
 
@@ -108,6 +109,7 @@ class Parser {
   program() {
     const whole = this.either();
     if (this.at < this.text.length) this.fail("an unmatched )");
+    if (times(whole) > MOST_TIMES) this.fail("too many repeats within repeats");
     const [first, last] = this.build(whole);
     this.out[0] = first;
     this.out[last] = MATCH_NODE;
@@ -182,19 +184,16 @@ class Parser {
     const negated = this.take("^");
     const tests = [];
     while (!this.take("]")) {
-      if (this.at >= this.text.length) this.fail("a missing ]");
-      const known = this.take("\\") ? this.escaped() : null;
-      if (known) {
-        tests.push(known);
+      const low = this.member();
+      if (typeof low === "function") {
+        tests.push(low);
         continue;
       }
-      if (this.text[this.at] === "[" && this.text[this.at - 1] !== "\\") this.fail("[ within [ ]");
-      const low = this.text.charCodeAt(this.at++);
       let high = low;
       if (this.text[this.at] === "-" && this.text[this.at + 1] !== "]" && this.at + 1 < this.text.length) {
         this.at++;
-        if (this.take("\\") && this.escaped()) this.fail("a range that ends in a class");
-        high = this.text.charCodeAt(this.at++);
+        high = this.member();
+        if (typeof high === "function") this.fail("a range that ends in a class");
         if (high < low) this.fail("a range that ends before it begins");
       }
       tests.push((code) => (code >= low && code <= high) || inRange(upper(code), low, high));
@@ -202,6 +201,16 @@ class Parser {
     if (!tests.length) this.fail("an empty [ ]");
     const any = (code) => tests.some((test) => test(code));
     return negated ? (code) => !any(code) : any;
+  }
+
+  /** The code of one sign within [ ], or the test behind a class. */
+  member() {
+    if (this.at >= this.text.length) this.fail("a missing ]");
+    if (this.take("\\")) {
+      const known = this.escaped();
+      if (known) return known;
+    } else if (this.text[this.at] === "[") this.fail("[ within [ ]");
+    return this.text.charCodeAt(this.at++);
   }
 
   take(sign) {
@@ -280,6 +289,12 @@ const CLASSES = {
   w: (code) => (code >= 48 && code <= 57) || (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code === 95,
   s: (code) => code === 32 || (code >= 9 && code <= 13 && code !== 11),
 };
+
+/** How often a tree's most repeated part may stand in a row; an open end counts by its beginning. */
+function times({ sequence, either, part, least, most }) {
+  if (part) return Math.max(1, most === Infinity ? least : most) * times(part);
+  return Math.max(1, ...(sequence ?? either ?? []).map(times));
+}
 
 const upper = (code) => (code >= 97 && code <= 122 ? code - 32 : code);
 const inRange = (code, low, high) => code >= low && code <= high;

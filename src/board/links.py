@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from src.board.columns import HIDES, SIZES
@@ -43,6 +43,14 @@ ORIGINAL_COLUMNS = {
     "is_merged": "merged",
 }
 """`columns=metadata.co2_cost,…`: the part that says which, where it is not our key."""
+
+
+def first(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """An address's parameters by name; of those given twice the first, as the browser's own reader has it."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        found.setdefault(name, value)
+    return found
 
 
 def read(params: Mapping[str, str]) -> dict[str, Any]:

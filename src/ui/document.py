@@ -22,6 +22,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from src.board import links
 from src.board.snapshot import Board
 from src.settings import Settings
 from src.ui import embed, people, shell
@@ -110,7 +111,7 @@ class Documents:
         for page, pattern, _, convertors in self._routes:
             if match := pattern.match(path.rstrip("/") or "/"):
                 params = {key: convertors[key].convert(value) for key, value in match.groupdict().items()}
-                query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+                query = links.first(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
                 me = people.who(HTTPConnection(scope), self.settings)
                 return Found(page, Visit(path, params, query, me), path == "/" or not path.endswith("/"))
         return None

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from src.board import downloads
+from src.board import downloads, links
 from src.board.payload import File, Payload, encode
 from src.board.query import Query
 from src.board.snapshot import Board, Snapshot
@@ -103,7 +103,7 @@ class Served:
 
     def first(self, request: Request) -> Response:
         """The first screen of the view in the URL."""
-        query = Query.parse(dict(request.query_params))
+        query = Query.parse(links.first(request.query_params.multi_items()))
         try:
             snapshot = self._board.snapshot(query.suite)
         except NotFound:
@@ -134,7 +134,7 @@ class Served:
         }
         if form not in writers:
             return JSONResponse({"problem": "A table can be had as .csv or .parquet."}, 404)
-        query = Query.parse(dict(request.query_params))
+        query = Query.parse(links.first(request.query_params.multi_items()))
         write, kind = writers[form]
         try:
             snapshot = self._board.snapshot(query.suite)

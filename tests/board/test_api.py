@@ -78,6 +78,12 @@ def test_pages_link_to_the_next_and_together_hold_each_row_once(client):
     assert found == ["org/first", "org/second", "other/small", "other/partial"]
 
 
+def test_a_parameter_given_twice_counts_once_on_every_page(client):
+    answer = client.get("/api/v1/models?q=second&q=first&limit=1")
+    assert models(answer) == ["org/second"]
+    assert "q=second&" in answer.headers["link"]
+
+
 def test_ranks_may_be_among_all_or_among_those_found(client):
     assert [each["rank"] for each in client.get("/api/v1/models?q=other").json()["rows"]] == [3, None]
     assert [each["rank"] for each in client.get("/api/v1/models?q=other&rank=shown").json()["rows"]] == [1, None]

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from src.board import links
 from src.board.query import Query, run
 from src.board.rows import Rows
 from src.board.search import FIELDS, parse
@@ -91,7 +92,7 @@ def test_infinite_scores_are_missing(rows: Rows) -> None:
 
 
 def _params(text: str) -> dict[str, str]:
-    return dict(parse_qsl(text.replace("+", "%2B"), keep_blank_values=True))
+    return links.first(parse_qsl(text.replace("+", "%2B"), keep_blank_values=True))
 
 
 def test_where_lower_is_better_the_lowest_average_is_first() -> None:

@@ -11,7 +11,7 @@ from fastapi import Query as Param
 from starlette.requests import Request
 
 from src.board.api.schemas import Problem
-from src.board.links import write
+from src.board.links import first, write
 from src.board.query import Query
 
 MOST_ROWS = 1000
@@ -53,15 +53,12 @@ def asked(
     average: Annotated[Literal["all", "shown"] | None, Param(description="Of all benchmarks, or of `columns`.")] = None,
 ) -> Query:
     """The query in the address, in the page's language or the original board's."""
-    return Query.parse(joined(request))
+    return Query.parse(given(request))
 
 
-def joined(request: Request) -> dict[str, str]:
-    """The parameters as the page has them: what is given twice is joined by a comma."""
-    found: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        found[name] = f"{found[name]},{value}" if name in found else value
-    return found
+def given(request: Request) -> dict[str, str]:
+    """The parameters as the page has them."""
+    return first(request.query_params.multi_items())
 
 
 def unread(params: Mapping[str, str]) -> list[str]:
@@ -95,4 +92,4 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-__all__ = ["At", "Limit", "Offset", "Problem", "SuiteName", "asked", "joined", "problems", "unread"]
+__all__ = ["At", "Limit", "Offset", "Problem", "SuiteName", "asked", "given", "problems", "unread"]

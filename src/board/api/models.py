@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from src.board.api import schemas
-from src.board.api.asking import At, Limit, Offset, SuiteName, asked, joined, problems, unread
+from src.board.api.asking import At, Limit, Offset, SuiteName, asked, given, problems, unread
 from src.board.api.context import Context
 from src.board.cards import card_block, eval_result_files
 from src.board.compare import Comparison, Line, compare
@@ -49,7 +49,7 @@ def router(context: Context) -> APIRouter:
                     "total": len(snapshot.frame),
                     "matches": found.selection.matches,
                     "offset": offset,
-                    "unread": unread(joined(request)),
+                    "unread": unread(given(request)),
                     "rows": found.json(),
                 }
             )
@@ -92,7 +92,7 @@ def router(context: Context) -> APIRouter:
     @made.get("/compare", responses={200: {"model": schemas.Comparison}, **problems(400, 404)})
     def compared(
         request: Request,
-        models: Annotated[str, Param(description="2 to 6 names or ids, joined by commas.", max_length=1000)],
+        models: Annotated[str, Param(description="2 to 6 names or ids, given by commas.", max_length=1000)],
         suite: SuiteName = None,
         at: At = None,
     ) -> Response:
@@ -145,7 +145,7 @@ def _about(snapshot: Snapshot) -> dict[str, Any]:
 def _next(request: Request, limit: int, offset: int, total: int) -> str | None:
     if offset + limit >= total:
         return None
-    params = {**request.query_params, "limit": limit, "offset": offset + limit}
+    params = {**given(request), "limit": limit, "offset": offset + limit}
     return f'<{request.url.path}?{urlencode(params)}>; rel="next"'
 
 
