@@ -8,10 +8,12 @@ from difflib import SequenceMatcher
 from typing import Any, Literal
 from urllib.parse import quote
 
+import numpy as np
 import pandas as pd
 
 from src.board.direction import is_higher_better
 from src.board.reproduce import reproduce
+from src.board.rows import kept
 from src.board.score_lines import Line, Peers, peers_of, score_lines, value_of
 from src.board.snapshot import Snapshot
 from src.core.suites import Suite
@@ -126,8 +128,10 @@ def _base(frame: pd.DataFrame, facts: Mapping[str, Any], higher: bool) -> pd.Ser
 
 def _rank(averages: pd.Series, average: Any, higher: bool) -> tuple[int, int] | None:
     value = value_of(average)
-    known = averages.dropna()
-    return None if value is None else (int((known > value if higher else known < value).sum()) + 1, len(known))
+    if value is None:
+        return None
+    own, known = kept(np.array([value])), kept(averages.dropna().to_numpy(dtype=float))
+    return int((known > own if higher else known < own).sum()) + 1, len(known)
 
 
 def _newest_first(own: pd.DataFrame) -> pd.DataFrame:

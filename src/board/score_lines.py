@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from src.board.direction import is_higher_better
+from src.board.rows import kept
 from src.core.statistics.relative import Gain, gain_over_base
 from src.core.suites import Benchmark, Suite
 
@@ -116,10 +117,11 @@ def _range(scores: pd.Series) -> tuple[float, float]:
 
 
 def _place(scores: pd.Series, score: float | None, bounds: tuple[float, float], higher: bool) -> Place | None:
-    known = scores.dropna().to_numpy(dtype=float)
+    known = kept(scores.dropna().to_numpy(dtype=float))
     if score is None or not len(known):
         return None
-    better = int((known > score).sum() if higher else (known < score).sum())
+    own = kept(np.array([score]))
+    better = int((known > own).sum() if higher else (known < own).sum())
     heights, _ = np.histogram(np.clip(known, *bounds), bins=BINS, range=bounds)
     return Place(better + 1, len(known), tuple(int(height) for height in heights))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from src.board.rows import kept
 from src.core.errors import BadInput
 from src.core.statistics.aggregate import AGGREGATIONS, aggregate, leave_one_out, points_up
 from src.core.statistics.ranks import competition_rank
@@ -50,12 +51,12 @@ def firmness(frame: pd.DataFrame, suite: Suite, row_id: str) -> Firmness | None:
     if not len(found) or len(benchmarks) < 2 or suite.aggregation == "none":
         return None
     at = int(found[0])
-    scores = whole[columns].to_numpy(float)
+    scores = kept(whole[columns].to_numpy(float))
     better = [benchmark.higher_is_better for benchmark in benchmarks]
     weights = np.array([benchmark.weight for benchmark in benchmarks])
     row = whole.iloc[at]
     sign = 1 if points_up(suite.aggregation, better) else -1
-    rank = int(competition_rank(sign * whole["average"].to_numpy(float))[at])
+    rank = int(competition_rank(sign * kept(whole["average"].to_numpy(float)))[at])
     left_out = leave_one_out(scores, suite.aggregation, weights, better)
     return Firmness(
         rank=rank,
@@ -98,7 +99,7 @@ def _aggregated(
         if name == suite.aggregation:
             continue
         try:
-            values = aggregate(scores, name, weights, better)
+            values = kept(aggregate(scores, name, weights, better))
         except BadInput:
             continue  # this way cannot be taken here
         sign = 1 if points_up(name, better) else -1

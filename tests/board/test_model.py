@@ -7,10 +7,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
 import pandas as pd
 import pytest
 
+from src.board.listing import listing
 from src.board.model import Missing, ModelView, model_view
+from src.board.query import Query
 from src.board.reproduce import reproduce
 from src.board.run import run_detail
 from src.board.snapshot import Snapshot
@@ -18,6 +21,8 @@ from src.core.errors import NotFound
 from src.core.frame import from_contents, read_table
 from src.core.store import LocalStore
 from src.core.suites import load
+from tests.board.small_board import row
+from tests.board.small_board import snapshot as small_board
 from tests.e2e.boards import HOSTILE, V2, v2_table
 
 SUITE = load("open-llm-v2")
@@ -65,6 +70,16 @@ def test_where_lower_is_better_the_lowest_is_first() -> None:
     assert view.rank == (1, 3)
     assert [line(view, key).place.rank for key in ("average", "ami", "rtfx")] == [1, 1, 3]
     assert line(view, "ami").bounds == (2.0, 30.0)  # not to the 1,000 that an error rate may reach
+
+
+def test_the_place_is_the_tables_own_where_averages_differ_beyond_its_decimals() -> None:
+    rows = (row("org/a", 50.00004), row("org/b", 50.00001), row("org/c", 50.00006), row("org/d", 10.0))
+    shown = small_board(*rows)
+    table = listing(shown, Query()).json()
+    ranks = {each["model"]: each["rank"] for each in orjson.loads(orjson.dumps(table))}
+    assert ranks == {"org/a": 2, "org/b": 2, "org/c": 1, "org/d": 4}
+    assert {name: found(shown, name).rank[0] for name in ranks} == ranks
+    assert {name: line(found(shown, name), "average").place.rank for name in ranks} == ranks  # all are of its size
 
 
 def test_a_name_in_other_case_is_found(snapshot: Snapshot) -> None:

@@ -50,6 +50,14 @@ def test_weights_near_the_boards_move_a_rank_less_than_any_weights():
     assert firm.near_weights.high - firm.near_weights.low <= firm.any_weights.high - firm.any_weights.low
 
 
+def test_averages_that_the_table_shows_alike_share_a_place():
+    table = frame(ALL_ROUND, ALL_ROUND, LAST)
+    table["average"] = [50.00001, 50.00004, 10.0]
+    assert [firmness(table, SUITE, f"org/{name}").rank for name in "abc"] == [1, 1, 3]
+    table["average"] = [50.00004, 50.00006, 10.0]  # 50.0000 and 50.0001
+    assert [firmness(table, SUITE, f"org/{name}").rank for name in "abc"] == [2, 1, 3]
+
+
 def test_a_partial_row_has_no_place():
     assert firmness(frame(LOPSIDED, [None, *ALL_ROUND[1:]]), SUITE, "org/b") is None
     assert firmness(frame(LOPSIDED), SUITE, "org/nobody") is None
