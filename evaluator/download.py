@@ -6,11 +6,13 @@ import hashlib
 import json
 import shutil
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluator import shelf
 from evaluator.job import Failure
 from src.core.errors import Denied, NotFound, StoreError
 from src.core.model.checks import SAFETY, Limits, Repository, examine
@@ -72,11 +74,15 @@ def adopt(folder: Path, request: Request, models: Path, limits: Limits) -> tuple
     to = _place(models, request.model, source.revision)
     if not (to / COMPLETE).exists():
         _judge(source, request, limits)
-        shutil.rmtree(to, ignore_errors=True)
-        to.mkdir(parents=True)
-        for name in _wanted(source, request.weight_type):
-            (to / name).write_bytes((folder / name).read_bytes()) if name in WANTED else _link(folder / name, to / name)
-        _clean(to)
+        with shelf.filling(to):
+            shutil.rmtree(to, ignore_errors=True)
+            to.mkdir(parents=True)
+            for name in _wanted(source, request.weight_type):
+                if name in WANTED:
+                    (to / name).write_bytes((folder / name).read_bytes())
+                else:
+                    _link(folder / name, to / name)
+            _clean(to)
     return request.model_copy(update={"revision": source.revision}), Weights(to)
 
 
@@ -112,16 +118,21 @@ def _bring_one(request: Request, call: Call) -> Path:
     try:
         source = HubModel(model, revision, call.token)
         _judge(source, request, call.limits)
-        _fetch(source, request.weight_type, to, call)
+        with shelf.filling(to, call.stop):
+            if (to / COMPLETE).exists():
+                return to  # somebody else on this box wanted it too
+            _fetch(source, request.weight_type, to, call)
+            # what arrived is judged, not what was announced
+            _judge(FolderModel(model, revision, to, source.about), request, call.limits)
+            _clean(to)
+    except InterruptedError as error:
+        raise Unready(Failure("stopped", "The evaluator was stopped while it waited for a download.")) from error
     except NotFound as error:
         raise Unready(Failure("not-found", str(error))) from error
     except Denied as error:
         raise Unready(Failure("gated", str(error))) from error
     except StoreError as error:
         raise Unready(Failure("download-failed", str(error))) from error
-    # what arrived is judged, not what was announced
-    _judge(FolderModel(model, revision, to, source.about), request, call.limits)
-    _clean(to)
     return to
 
 
@@ -150,7 +161,7 @@ def _fetch(source: HubModel, weight_type: str, to: Path, call: Call) -> None:
     names = _wanted(source, weight_type)
     to.mkdir(parents=True, exist_ok=True)
     needed = sum(source.files[name] for name in names)
-    free = shutil.disk_usage(to).free
+    free = shelf.make_room(call.models, needed * ROOM, keep=to)
     if free < needed * ROOM:
         raise Unready(
             Failure("disk-full", f"`{source.model}` needs {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free.")
@@ -196,8 +207,18 @@ def _link(path: Path, to: Path) -> None:
         shutil.copyfile(path, to)
 
 
+@contextmanager
+def in_use(weights: Weights) -> Iterator[None]:
+    """Within, these weights stay on the disk, whoever else on this box is done with them. Raises Unready."""
+    folders = [folder for folder in (weights.folder, weights.adapter, weights.delta) if folder is not None]
+    with shelf.using(folders):
+        if not all((folder / COMPLETE).exists() for folder in folders):
+            raise Unready(Failure("download-failed", "Another run removed the weights just as this one began."))
+        yield
+
+
 def forget(weights: Iterable[Path | None]) -> None:
-    """Make room again."""
+    """Make room again, where nobody else on this box uses these folders."""
     for folder in weights:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None and (folder / COMPLETE).exists():
+            shelf.remove(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,11 +103,15 @@ def evaluate(
     run.mkdir(parents=True, exist_ok=True)
     job.write(run / "job.json")
     log = RunLog(run, [key for key, source in benchmarks.SOURCES.items() if source.gated])
-    with Meter(run, kg_per_kwh=suite.carbon.kg_per_kwh if suite.carbon else KG_PER_KWH) as meter:
-        failure = sandbox.run_child(
-            run, settings.benchmarks, settings.limits, nltk_data=punkt, stop=stop, log=log,
-            on_event=lambda event: notice(event["event"], event),
-        )  # fmt: skip
+    in_use = nullcontext() if settings.backend in NO_WEIGHTS else download.in_use(weights)
+    try:
+        with in_use, Meter(run, kg_per_kwh=suite.carbon.kg_per_kwh if suite.carbon else KG_PER_KWH) as meter:
+            failure = sandbox.run_child(
+                run, settings.benchmarks, settings.limits, nltk_data=punkt, stop=stop, log=log,
+                on_event=lambda event: notice(event["event"], event),
+            )  # fmt: skip
+    except download.Unready as unready:
+        return Outcome(failure=unready.failure)
     if failure is None and stop is not None and stop.is_set():
         failure = Failure("stopped", "The evaluation was stopped by the evaluator's owner.")
     told = log.text()
