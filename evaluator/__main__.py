@@ -10,10 +10,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from evaluator import preflight, sandbox, subset, terminal
 from evaluator.engine import MODEL_NAME
-from evaluator.evaluation import Settings, evaluate, ready
+from evaluator.evaluation import Outcome, Settings, evaluate, ready
 from evaluator.worker import Worker, open_board
 from src.core import suites
 from src.core.errors import BadInput, BoardError
@@ -21,7 +22,7 @@ from src.core.importing import contents_path, published
 from src.core.model.checks import BYTES_PER_NUMBER, Limits
 from src.core.queue import Queue, QueueState, Standing
 from src.core.records import Request
-from src.core.store import open_store
+from src.core.store import Store, open_store
 from src.core.suites import Suite
 
 WORKSPACE = Path("~/.cache/open-llm-leaderboard/evaluator")
@@ -160,7 +161,12 @@ def _run(args: argparse.Namespace) -> int:
     if settings.limit or settings.wanted:
         print("only a part of the suite: requests end here without an average", flush=True)
     notice = terminal.show()
-    worker = Worker(store, chosen, preflight.describe_box(args.box), settings, notice=notice)
+    box = preflight.describe_box(args.box)
+
+    def spreading(request: Request, suite: Suite, board: Store, own: Settings, **more: Any) -> Outcome:
+        return evaluate(request, suite, board, preflight.spread(own, box.gpus_for(request)), **more)
+
+    worker = Worker(store, chosen, box, settings, notice=notice, evaluate=spreading)
     print(f"sandbox: {sandbox.strength()}", flush=True)
 
     def stop(*_: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import platform
@@ -127,17 +128,37 @@ def list_gpus() -> list[Any]:
         count = pynvml.nvmlDeviceGetCount()
     except Exception:  # no library, no driver, no permission: then there is nothing to measure with
         return []
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").strip()
-    chosen = [int(part) for part in visible.split(",") if part.strip().isdigit()] if visible else range(count)
-    return [_Gpu(pynvml, pynvml.nvmlDeviceGetHandleByIndex(i)) for i in chosen if i < count]
+    handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(count)]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        found = [_find(pynvml, handles, part.strip()) for part in visible.split(",")]
+        handles = list(itertools.takewhile(lambda handle: handle is not None, found))  # as CUDA reads it
+    return [_Gpu(pynvml, handle) for handle in handles]
+
+
+def _find(nvml: Any, handles: Sequence[Any], name: str) -> Any:
+    """The card or slice that CUDA calls so: its index, or its UUID as far as it is told; None where there is none."""
+    if name.isdigit():
+        return handles[int(name)] if int(name) < len(handles) else None
+    if name.startswith("GPU-"):
+        return next((handle for handle in handles if _words(nvml.nvmlDeviceGetUUID(handle)).startswith(name)), None)
+    try:
+        return nvml.nvmlDeviceGetHandleByUUID(name) if name.startswith("MIG-") else None
+    except nvml.NVMLError:
+        return None
+
+
+def _words(said: str | bytes) -> str:
+    return said.decode() if isinstance(said, bytes) else said
 
 
 class _Gpu:
     def __init__(self, nvml: Any, handle: Any) -> None:
         self._nvml, self._handle = nvml, handle
-        name = nvml.nvmlDeviceGetName(handle)
-        self.name = name.decode() if isinstance(name, bytes) else str(name)
+        self.name = _words(nvml.nvmlDeviceGetName(handle))
         self.memory_bytes = int(nvml.nvmlDeviceGetMemoryInfo(handle).total)
+        if _words(nvml.nvmlDeviceGetUUID(handle)).startswith("MIG-"):  # only whole cards have a meter
+            self._handle = nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(handle)
 
     def joules(self) -> float | None:
         """Counted by the card since its driver started; None on cards before Volta."""

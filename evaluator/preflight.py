@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import os
 import platform
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evaluator.benchmarks import SOURCES, missing
 from evaluator.energy import list_gpus
@@ -17,8 +18,12 @@ from src.core.errors import BadInput
 from src.core.model.checks import BYTES_PER_NUMBER
 from src.core.records import Request
 
+if TYPE_CHECKING:
+    from evaluator.evaluation import Settings
+
 ROOM_FOR_WORK = 1.25  # memory over the bare weights: activations, caches, the framework
 CPU_SHARE = 0.6  # of main memory that a model may take where there is no GPU
+GPU_SHARE = 0.9  # of a GPU's memory: a model's layers never fill several evenly
 PUNKT = Path("tokenizers") / "punkt_tab" / "english"
 CARRIER = "llama-index-core"  # a package whose wheel holds NLTK's splitter, for boxes that reach a registry only
 
@@ -35,6 +40,13 @@ class Box:
         """Whether a model of that size runs here; one of unknown size is taken, and found out."""
         return request.params is None or needed_gb(request.params, request.precision) <= self.memory_gb
 
+    def gpus_for(self, request: Request) -> int:
+        """GPUs that a model which fits is spread over; 0 where there are none, 1 where its size is unknown."""
+        if not self.gpus or request.params is None:
+            return min(1, len(self.gpus))
+        of_one = self.memory_gb / len(self.gpus)
+        return min(len(self.gpus), max(1, math.ceil(needed_gb(request.params, request.precision) / of_one)))
+
 
 def needed_gb(params_b: float, precision: str) -> float:
     """Memory for a model of so many billion numbers, its work included, in GB."""
@@ -42,13 +54,21 @@ def needed_gb(params_b: float, precision: str) -> float:
 
 
 def describe_box(name: str | None = None, gpus: Sequence[Any] | None = None) -> Box:
-    """This machine: all its GPUs together (a large model is spread over them), else its main memory."""
+    """This machine: its GPUs, each as large as the smallest (`spread` uses several), else its main memory."""
     cards = list_gpus() if gpus is None else gpus
     if cards:
-        memory = sum(card.memory_bytes for card in cards) / 1e9
+        memory = len(cards) * min(card.memory_bytes for card in cards) / 1e9 * GPU_SHARE
     else:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9 * CPU_SHARE
     return Box(name or platform.node() or "box", memory, tuple(card.name for card in cards))
+
+
+def spread(settings: Settings, gpus: int) -> Settings:
+    """The settings with which a backend spreads one model over so many GPUs; what the owner gave goes first."""
+    if gpus < 2:
+        return settings
+    how = {"tensor_parallel_size": gpus} if settings.backend == "vllm" else {"parallelize": True}
+    return replace(settings, backend_args=how | settings.backend_args)
 
 
 def check_box(benchmarks: Iterable[str], root: Path, backend: str) -> Path | None:

@@ -22,10 +22,10 @@ from evaluator import evaluation, plan, preflight, sandbox
 from evaluator.benchmarks import SOURCES
 from evaluator.checkpoints import is_done, write_json
 from evaluator.download import Unready, Weights, forget
-from evaluator.energy import KG_PER_KWH, Energy, Meter
+from evaluator.energy import KG_PER_KWH, Energy, Meter, list_gpus
 from evaluator.evaluation import Notice, Outcome, Settings
 from evaluator.job import CHECKPOINTS, MODEL, Failure, Job, checkpoint_path, plan_job, samples_path
-from evaluator.preflight import Box
+from evaluator.preflight import Box, spread
 from evaluator.run_log import RunLog
 from evaluator.shares import (
     CannotJoin,
@@ -34,7 +34,6 @@ from evaluator.shares import (
     ShareLost,
     Stopped,
     capacity,
-    gpus_for,
     join_configs,
     run,
     split,
@@ -50,7 +49,6 @@ from src.core.suites import Suite
 
 log = logging.getLogger(__name__)
 HERE = "here"  # what `--ray` alone means: the cluster this machine belongs to, else this machine
-GPU_BYTES = 80 * 10**9  # of one GPU, where this process sees none itself
 Files = dict[str, bytes]  # path in a run folder → content
 
 
@@ -58,8 +56,8 @@ def run_on_ray(args: argparse.Namespace, settings: Settings, suites: Sequence[Su
     """Claim as many requests at once as the cluster has GPUs (else CPUs) and evaluate each as Ray tasks."""
     address = None if args.ray == HERE else args.ray
     cluster = capacity(address)
-    box = _box(args.box, cluster)
-    far = Far(args.store, settings, address, parts=args.split, with_gpus=cluster.gpus > 0)
+    box = box_of(cluster, args.box)
+    far = Far(args.store, box, address, parts=args.split)
     slots = max(1, int(cluster.gpus or cluster.nodes))
     # one queue for all: they share commits, and never want the same request
     store = Grouped(open_board(args.store))
@@ -101,10 +99,9 @@ class Far:
     """`evaluation.evaluate`, elsewhere: to be given to a Worker."""
 
     store: str  # as `open_store` takes it; every machine must reach it
-    settings: Settings
+    box: Box
     address: str | None = None
     parts: int = 1
-    with_gpus: bool = False
 
     def __call__(
         self,
@@ -118,9 +115,8 @@ class Far:
         stop: threading.Event | None = None,
     ) -> Outcome:
         """Evaluate and publish on the cluster; a part whose worker is killed is run again."""
-        gpus = self._gpus(request)
-        if gpus > 1:
-            settings = replace(settings, backend_args=sharded(settings.backend, gpus) | settings.backend_args)
+        gpus = self.box.gpus_for(request)
+        settings = spread(settings, gpus)
         try:
             if self.parts > 1:
                 return self._in_parts(request, suite, here, settings, gpus, proof or {}, notice, stop)
@@ -139,7 +135,7 @@ class Far:
         notice: Notice, stop: threading.Event | None,
     ) -> Outcome:  # fmt: skip
         """Parts are taken into one run folder here as they end, so that none is run twice; their answers stay there."""
-        folder = prepare(request, suite, settings, Weights(settings.workspace / "models"))
+        folder = prepare(request, suite, settings, Weights(settings.workspace / "models"), "joined")
         shares = split_job(request, suite, settings, self.parts, gpus, left(folder))
         brought: dict[str, Weights] = {}  # by machine
         try:
@@ -168,16 +164,6 @@ class Far:
         places = [Share(request.model, ("forget",), node=node) for node in brought]
         with suppress(BoardError):  # a machine that has gone has forgotten by itself
             list(run(places, Forget(brought), self.address))
-
-    def _gpus(self, request: Request) -> int:
-        if not self.with_gpus:
-            return 0
-        return gpus_for(int(preflight.needed_gb(request.params or 1.0, request.precision) * 1e9), GPU_BYTES)
-
-
-def sharded(backend: str, gpus: int) -> dict[str, Any]:
-    """The arguments with which a backend spreads one model over several GPUs."""
-    return {"tensor_parallel_size": gpus} if backend == "vllm" else {"parallelize": True}
 
 
 def split_job(
@@ -256,7 +242,7 @@ class Forget:
         forget((weights.folder, weights.adapter, weights.delta))
 
 
-def prepare(request: Request, suite: Suite, settings: Settings, weights: Weights) -> Path:
+def prepare(request: Request, suite: Suite, settings: Settings, weights: Weights, place: str = "runs") -> Path:
     """The run folder of a job with its description written, as `evaluation.evaluate` has it."""
     job = plan_job(
         request, suite, weights.folder, settings.wanted,
@@ -265,7 +251,7 @@ def prepare(request: Request, suite: Suite, settings: Settings, weights: Weights
         backend=settings.backend, backend_args=settings.backend_args, limit=settings.limit, device=settings.device,
         batch_size=settings.batch_size,
     )  # fmt: skip
-    folder = settings.workspace / "runs" / job.fingerprint()
+    folder = settings.workspace / place / job.fingerprint()
     (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
     job.write(folder / "job.json")
     return folder
@@ -311,8 +297,18 @@ def _tasks(suite: Suite, settings: Settings) -> tuple[str, ...]:
     return tuple(task for _, tasks in benchmarks_of(suite, settings.wanted) for task in tasks)
 
 
-def _box(name: str | None, cluster: Capacity) -> Box:
-    here = preflight.describe_box(name)
+def box_of(cluster: Capacity, name: str | None = None, cards: Sequence[Any] | None = None) -> Box:
+    """A cluster as one box: a model must fit the GPUs of one machine. `cards`: those that this process sees."""
+    cards = list_gpus() if cards is None else cards
     if not cluster.gpus:
-        return here
-    return Box(here.name, cluster.gpus * GPU_BYTES / 1e9, tuple("GPU" for _ in range(int(cluster.gpus))))
+        return preflight.describe_box(name, [])
+    seen = cards or [Unseen()]
+    return preflight.describe_box(name, [min(seen, key=lambda card: card.memory_bytes)] * cluster.gpus_of_one)
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A GPU of a cluster whose head has none."""
+
+    name: str = "GPU"
+    memory_bytes: int = 80 * 10**9

@@ -11,7 +11,6 @@ share whose worker is killed is run again; what it had stored is read, not compu
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,8 +55,8 @@ class Share:
 class Capacity:
     """What a Ray cluster has in all."""
 
-    cpus: float
-    gpus: float
+    gpus: int
+    gpus_of_one: int  # of the machine that has most
     nodes: int
 
 
@@ -165,15 +164,10 @@ def join(tasks: Sequence[str], results: Sequence[Mapping[str, Any]]) -> dict[str
 
 
 def capacity(address: str | None = None) -> Capacity:
-    """CPUs, GPUs and machines of the cluster at `address`."""
+    """GPUs and machines of the cluster at `address`."""
     ray = _connect(address)
-    resources = ray.cluster_resources()
-    return Capacity(resources.get("CPU", 0), resources.get("GPU", 0), sum(node["Alive"] for node in ray.nodes()))
-
-
-def gpus_for(bytes_needed: int, bytes_of_one: int) -> int:
-    """GPUs that a model must be spread over to fit (with `parallelize=True`), one at least."""
-    return max(1, math.ceil(bytes_needed / (0.9 * bytes_of_one)))
+    gpus = [int(node["Resources"].get("GPU", 0)) for node in ray.nodes() if node["Alive"]]
+    return Capacity(sum(gpus), max(gpus, default=0), len(gpus))
 
 
 def this_node() -> str:

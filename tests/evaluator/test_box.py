@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from evaluator import preflight
 from evaluator.benchmarks import SOURCES, lay_out_folder, missing
-from evaluator.energy import KG_PER_KWH, Meter
+from evaluator.energy import KG_PER_KWH, Meter, list_gpus
+from evaluator.evaluation import Settings
 from evaluator.job import benchmarks_of
-from evaluator.preflight import Box, check_box, describe_box, needed_gb
+from evaluator.preflight import Box, check_box, describe_box, needed_gb, spread
 from src.core.errors import BadInput
 from src.core.records import Request
 from src.core.suites import load
@@ -77,12 +82,91 @@ def test_a_resumed_run_adds_to_what_was_drawn_before(tmp_path: Path) -> None:
 
 def test_what_fits_is_judged_by_numbers_and_precision() -> None:
     box = describe_box("b", [Gpu(), Gpu()])
-    assert box == Box("b", 160.0, ("H100", "H100"))
+    assert box == Box("b", 144.0, ("H100", "H100"))
     assert needed_gb(8.0, "bfloat16") == 20.0
-    assert box.fits(Request(model="a/b", params=60.0))
-    assert not box.fits(Request(model="a/b", params=70.0))
+    assert box.fits(Request(model="a/b", params=57.0))
+    assert not box.fits(Request(model="a/b", params=58.0))
     assert box.fits(Request(model="a/b", params=70.0, precision="8bit"))
     assert box.fits(Request(model="a/b"))  # of unknown size: found out when it is brought
+
+
+def test_no_model_that_fits_needs_more_gpus_than_there_are() -> None:
+    for many in (1, 2, 3, 7, 8):
+        box = describe_box("b", [Gpu()] * many)
+        needs = [
+            box.gpus_for(request) for size in range(1, 400) if box.fits(request := Request(model="a/b", params=size))
+        ]
+        assert needs == sorted(needs)
+        assert (min(needs), max(needs)) == (1, many)
+        assert box.gpus_for(Request(model="a/b")) == 1
+
+
+def test_several_cards_count_as_the_smallest() -> None:
+    small = Gpu()
+    small.memory_bytes = 20 * 10**9
+    assert describe_box("b", [Gpu(), small]).memory_gb == pytest.approx(36.0)
+
+
+def test_a_model_too_large_for_a_gpu_is_spread_as_its_backend_can() -> None:
+    settings = Settings(Path("w"))
+    assert spread(settings, 1) == settings
+    assert spread(settings, 2).backend_args == {"parallelize": True}
+    assert spread(replace(settings, backend="vllm"), 2).backend_args == {"tensor_parallel_size": 2}
+    assert spread(replace(settings, backend_args={"parallelize": False}), 2).backend_args == {"parallelize": False}
+
+
+class Nvml:
+    """A driver with two cards, the second cut into slices."""
+
+    NVMLError = ValueError
+    UUIDS = ("GPU-aaaa-1", "GPU-bbbb-2")
+
+    def __init__(self) -> None:
+        self.slice = "MIG-cccc-3"
+
+    def __getattr__(self, name: str) -> Any:
+        return {
+            "nvmlInit": lambda: None,
+            "nvmlDeviceGetCount": lambda: 2,
+            "nvmlDeviceGetHandleByIndex": lambda i: self.UUIDS[i],
+            "nvmlDeviceGetHandleByUUID": {self.slice: self.slice}.__getitem__,
+            "nvmlDeviceGetUUID": lambda handle: handle,
+            "nvmlDeviceGetName": lambda handle: handle,
+            "nvmlDeviceGetDeviceHandleFromMigDeviceHandle": lambda _: self.UUIDS[1],
+            "nvmlDeviceGetMemoryInfo": lambda handle: SimpleNamespace(total=10 if handle == self.slice else 80),
+            "nvmlDeviceGetTotalEnergyConsumption": lambda handle: {self.UUIDS[1]: 5000}[handle],
+        }[name]
+
+
+@pytest.mark.parametrize(
+    ("visible", "found"),
+    [
+        (None, ["GPU-aaaa-1", "GPU-bbbb-2"]),
+        ("", []),
+        ("-1", []),
+        ("1", ["GPU-bbbb-2"]),
+        ("1, 0", ["GPU-bbbb-2", "GPU-aaaa-1"]),
+        ("0,7,1", ["GPU-aaaa-1"]),
+        ("GPU-bbbb-2", ["GPU-bbbb-2"]),
+        ("GPU-bb,GPU-aa", ["GPU-bbbb-2", "GPU-aaaa-1"]),
+        ("MIG-cccc-3", ["MIG-cccc-3"]),
+    ],
+)
+def test_the_cards_of_a_run_are_those_that_cuda_sees(
+    monkeypatch: pytest.MonkeyPatch, visible: str | None, found: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", Nvml())  # type: ignore[arg-type]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert [card.name for card in list_gpus()] == found
+
+
+def test_a_slice_of_a_card_has_its_own_memory_and_the_cards_meter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", Nvml())  # type: ignore[arg-type]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-cccc-3")
+    (card,) = list_gpus()
+    assert (card.memory_bytes, card.joules()) == (10, 5.0)
 
 
 def test_a_missing_sentence_splitter_is_told_before_anything_runs(

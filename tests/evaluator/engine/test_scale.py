@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ from evaluator.download import Weights, adopt
 from evaluator.energy import Energy
 from evaluator.evaluation import Outcome, Settings, evaluate
 from evaluator.job import MODEL
-from evaluator.scale import Done, Far, Part, sharded, take
-from evaluator.shares import CannotJoin, Share
+from evaluator.preflight import Box
+from evaluator.scale import Done, Far, Part, box_of, take
+from evaluator.shares import CannotJoin, Capacity, Share
 from src.core.model.checks import Limits
 from src.core.records import Request
 from src.core.store import LocalStore
@@ -91,9 +94,37 @@ def test_a_part_that_shouts_a_gated_question_is_not_heard(workspace: Path, tmp_p
     assert "kept on the box" in f"{outcome.failure}"
 
 
-def test_a_model_too_large_for_a_gpu_is_spread_as_its_backend_can() -> None:
-    assert sharded("prefix-tree", 2) == {"parallelize": True}
-    assert sharded("vllm", 2) == {"tensor_parallel_size": 2}
+@dataclass(frozen=True)
+class Card:
+    """A GPU of 24 GB."""
+
+    name: str = "L4"
+    memory_bytes: int = 24 * 10**9
+
+
+def test_a_cluster_claims_what_the_gpus_of_one_machine_hold() -> None:
+    cluster = Capacity(gpus=6, gpus_of_one=4, nodes=2)
+    assert box_of(cluster, "b", [Card()] * 4) == Box("b", 86.4, ("L4",) * 4)
+    assert box_of(cluster, "b", []) == Box("b", 288.0, ("GPU",) * 4)
+    assert box_of(Capacity(gpus=0, gpus_of_one=0, nodes=2), "b", []).gpus == ()
+    model = Request(model="a/b", params=32.0)
+    assert not box_of(Capacity(1, 1, 1), "b", [Card()]).fits(model)
+    assert box_of(cluster, "b", [Card()]).gpus_for(model) == 4
+
+
+def here(shares: list[Share], work: Any, *_: object, **__: object) -> Generator[tuple[Share, Any]]:
+    """What Ray does, without it."""
+    for share in shares:
+        yield share, work(share)
+
+
+def test_a_suite_of_one_piece_may_be_cut_too(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scale, "run", here)
+    monkeypatch.setattr(scale, "this_node", lambda: "n")
+    settings = Settings(workspace, backend="dummy", offline=True, limit=2, wanted=("ifeval",))
+    far = Far(str(tmp_path), Box("b", 1.0, ()), parts=2)
+    outcome = far(Request(model="org/piece", revision="b" * 40), load(), LocalStore(tmp_path), settings)
+    assert outcome.failure is None, outcome.failure
 
 
 @needs_ray
@@ -109,7 +140,7 @@ def test_a_suite_in_two_parts_publishes_what_one_process_does(workspace: Path, t
         request, weights = adopt(model, request, workspace / "models", Limits())
         runs = set((workspace / "runs").glob("*"))
         store = LocalStore(tmp_path / name)
-        run = evaluate if name == "alone" else Far(str(tmp_path / name), settings, parts=2)
+        run = evaluate if name == "alone" else Far(str(tmp_path / name), Box("b", 1.0, ()), parts=2)
         with local_ray(2) if name == "parts" else nullcontext():
             outcome = run(request, suite, store, settings)
         assert outcome.failure is None, outcome.failure

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from evaluator.shares import CannotJoin, Share, ShareLost, Stopped, gpus_for, join, join_configs, run, split
+from evaluator.shares import CannotJoin, Share, ShareLost, Stopped, join, join_configs, run, split
 from tests.evaluator.engine.local_ray import local_ray, needs_ray
 
 TASKS = [
@@ -80,10 +80,6 @@ def test_what_each_share_found_out_is_told_of_the_whole() -> None:
 def test_shares_that_do_not_fit_are_refused(results: list[dict[str, Any]]) -> None:
     with pytest.raises(CannotJoin):
         join(["a", "b"], results)
-
-
-def test_a_model_is_spread_over_as_many_gpus_as_it_needs() -> None:
-    assert [gpus_for(size * 10**9, 80 * 10**9) for size in (10, 72, 73, 160)] == [1, 1, 2, 3]
 
 
 def killed_once(marks: Path) -> Callable[[Share], int]:
