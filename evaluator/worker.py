@@ -122,6 +122,9 @@ class Worker:
             self._give_back(lease.claim)
             raise
         claim = lease.claim
+        if lease.lost and outcome.result is None:
+            self._notice("lost", {"model": claim.request.model, "problem": lease.lost})
+            return None
         try:
             if outcome.result is not None:
                 following = self._queue.finish(claim, [outcome.result], then)
@@ -177,6 +180,7 @@ class Lease:
     def __init__(self, queue: Queue, claim: Claim) -> None:
         self.claim = claim
         self.over = threading.Event()
+        self.lost = ""  # why it is somebody else's
         self._queue = queue
         self._progress: dict[str, Any] = {}
 
@@ -198,7 +202,8 @@ class Lease:
         """Whether this box still holds it."""
         try:
             self.claim = self._queue.renew(self.claim, dict(self._progress))
-        except LeaseLost:
+        except LeaseLost as error:
+            self.lost = str(error)
             return False
         except StoreError as error:
             log.warning("the lease could not be renewed yet: %s", error)

@@ -211,7 +211,7 @@ def test_a_run_whose_lease_was_lost_is_abandoned(tmp_path: Path, workspace: Path
     store = Away(tmp_path / "board")
     mine, theirs = (Queue(each, lease=timedelta(seconds=1)) for each in (store, LocalStore(tmp_path / "board")))
     key = mine.submit(a_request()).key
-    published = []
+    said: list[str] = []
 
     def evaluate(*_: Any, stop: threading.Event, **__: Any) -> Outcome:
         store.away = True
@@ -226,10 +226,12 @@ def test_a_run_whose_lease_was_lost_is_abandoned(tmp_path: Path, workspace: Path
     patch = pytest.MonkeyPatch()
     patch.setattr("evaluator.worker.Lease.RETRY", timedelta(seconds=0.2))
     try:
-        worker(mine, workspace, evaluate).run(most=1, wait=None)
+        notice = lambda what, particulars: said.append(what)  # noqa: E731
+        worker(mine, workspace, evaluate, notice=notice).run(most=1, wait=None)
     finally:
         patch.undo()
-    assert published == []
+    assert said[-1] == "lost"
+    assert "ended" not in said
     assert theirs.results(key) == ("results/theirs.json",)
 
 
