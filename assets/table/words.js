@@ -25,11 +25,3 @@ export function whole(value, column) {
 export const plural = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
 
 export const PRECISION_SHORT = { bfloat16: "bf16", float16: "fp16", float32: "fp32" };
-
-/** "3 min ago" */
-export function ago(iso, now = Date.now()) {
-  const minutes = Math.max(0, Math.round((now - Date.parse(iso)) / 60000));
-  if (minutes < 1) return "just now";
-  if (minutes < 60) return `${minutes} min ago`;
-  return minutes < 2880 ? `${Math.round(minutes / 60)} h ago` : `${Math.round(minutes / 1440)} days ago`;
-}

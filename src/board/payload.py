@@ -94,7 +94,7 @@ class Payload:
     def first(self, query: Query, about: Mapping[str, Any]) -> dict[str, Any]:
         """The first screen of `query`: what the columns are, where the rest lies, and the rows in view.
 
-        `about` is passed on: where the files lie, how fresh the rows are.
+        `about` is passed on: where the files lie.
         """
         selection = run(self.rows, query)
         at = selection.rows[:FIRST_ROWS]

@@ -111,9 +111,10 @@ class Documents:
         for page, pattern, _, convertors in self._routes:
             if match := pattern.match(path.rstrip("/") or "/"):
                 params = {key: convertors[key].convert(value) for key, value in match.groupdict().items()}
-                query = links.first(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+                search = scope["query_string"].decode("latin-1")
+                query = links.first(parse_qsl(search, keep_blank_values=True))
                 me = people.who(HTTPConnection(scope), self.settings)
-                return Found(page, Visit(path, params, query, me), path == "/" or not path.endswith("/"))
+                return Found(page, Visit(path, params, query, search, me), path == "/" or not path.endswith("/"))
         return None
 
     def wrap(self, gradio: str, found: Found, view: View, nonce: str) -> str:

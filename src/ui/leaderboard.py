@@ -21,7 +21,7 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
         h("p", {}, sentence(snapshot)),
     ) + Markup(table.SKELETON)
     return View(
-        "", body, head=Markup(table.head(visit.query)), description=f"{snapshot.suite.title}. {sentence(snapshot)}"
+        "", body, head=Markup(table.head(visit.search)), description=f"{snapshot.suite.title}. {sentence(snapshot)}"
     )
 
 

@@ -20,6 +20,7 @@ class Visit:
     path: str  # "/model/org/name", without the root path
     params: Mapping[str, str] = field(default_factory=dict)  # from the path: {"org": …, "name": …}
     query: Mapping[str, str] = field(default_factory=dict)  # from behind the "?"
+    search: str = ""  # all that stands behind the "?", as it came: a stranger may have written it
     me: str | None = None  # who asks, as far as they said; see `src.ui.people`
 
 

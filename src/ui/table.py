@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from datetime import UTC
+from collections.abc import Callable
 from functools import cache
 from typing import Any
-from urllib.parse import urlencode
 
 from markupsafe import escape
 from starlette.requests import Request
@@ -39,10 +37,10 @@ SKELETON = (
 """Where the table mounts itself: put it into a document, with `head()`, and it needs nothing else."""
 
 
-def head(query: Mapping[str, str] | None = None) -> str:
-    """Links by which the browser fetches the table's code, and the first rows of the view in `query` (a page's URL
-    parameters), while the page is still being read."""
-    first = FIRST + ("?" + urlencode(query) if query else "")
+def head(search: str = "") -> str:
+    """Links by which the browser fetches the table's code, and the first rows of the view in `search` (what stands
+    behind the "?" of a page's address, to the letter, as the table will ask), while the page is still being read."""
+    first = FIRST + (search and f"?{search}")
     return (
         f'<link rel="stylesheet" href="{assets.url("table/table.css")}">'
         f'<link rel="preload" as="fetch" crossorigin="anonymous" href="{escape(first)}">'
@@ -108,12 +106,13 @@ class Served:
             snapshot = self._board.snapshot(query.suite)
         except NotFound:
             snapshot = self._board.snapshot(None)
-        # a view is the same for everybody until the next sync, so it is made once
-        key = (snapshot.suite.name, snapshot.revision, snapshot.as_of, snapshot.problem, query)
         with self._lock:
+            payload = self.payload(snapshot)
+            about = self._about(snapshot, payload)
+            # a view is the same for everybody as long as the rows are, so it is made once
+            key = (snapshot.suite.name, *about.values(), query)
             if key not in self._firsts:
-                payload = self.payload(snapshot)
-                self._firsts[key] = encode(payload.first(query, self._about(snapshot, payload)))
+                self._firsts[key] = encode(payload.first(query, about))
                 _keep_newest(self._firsts, 64)
             return answer(self._firsts[key], request, "no-cache")
 
@@ -154,7 +153,8 @@ class Served:
             self._payloads[snapshot.suite.name] = (snapshot.frame, payload)
             return payload
 
-    def _about(self, snapshot: Snapshot, payload: Payload) -> dict[str, Any]:
+    def _about(self, snapshot: Snapshot, payload: Payload) -> dict[str, str | bool | None]:
+        """Where the files lie, each named by its bytes, and what of the Hub the table may link to."""
         files = {"core": payload.core, "extra": payload.extra, "certainty": payload.certainty}
         for file in filter(None, files.values()):
             self._files[file.name] = file
@@ -163,13 +163,9 @@ class Served:
         owner = _OWNER.fullmatch(snapshot.store)
         return {
             **{name: file and f"{ROWS}/{file.name}.json" for name, file in files.items()},
-            "suites": [{"name": name, "title": self._board.snapshot(name).suite.title} for name in self._board.suites],
             # made-up models are on no Hub, and only a board of the Hub has its answers there
             "hub": snapshot.source != "sample",
             "details": f"{HUB}/datasets/{owner[1]}/" if owner else None,
-            "source": snapshot.source,
-            "as_of": snapshot.as_of.astimezone(UTC).isoformat(timespec="seconds"),
-            "stale": snapshot.problem,
         }
 
 

@@ -210,3 +210,17 @@ def test_intervals_stand_behind_the_numbers_and_in_words(page: Page, sample: Ser
     page.wait_for_selector(".lt-rows td.lt-c-bbh[class*=lt-x]")
     assert re.search(r"between [\d.]+ and [\d.]+ with 95 % confidence", said(page, "td.lt-c-bbh"))
     assert re.search(r"between \d+ and \d+ with 95 % confidence", said(page, "td.lt-c-rank"))
+
+
+# ── the first screen ──
+
+
+@pytest.mark.parametrize("search", ["", "?columns=average,math&sort=-math,license", "?q=%22b%22+/7b/&q=<x>'&=&&"])
+def test_the_rows_that_the_page_preloads_are_those_that_the_table_asks_for(
+    page: Page, sample: Served, search: str
+) -> None:
+    fetched: list[str] = []
+    page.on("response", lambda answer: fetched.append(answer.url) if "/board/first.json" in answer.url else None)
+    open_table(page, sample, search)
+    assert len(fetched) == 1
+    assert page.evaluate("document.querySelector('link[as=fetch]').href") == fetched[0]
