@@ -10,6 +10,7 @@ import copy
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -95,12 +96,12 @@ class HubStore:
             return data
 
         data = self._read_call(call, path)
-        if len(data) > CACHED:
-            return data
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        staged = cached.with_name(f"{leaf.oid}.{self._rng.getrandbits(48):x}")
-        staged.write_bytes(data)
-        staged.replace(cached)
+        if len(data) <= CACHED:
+            with suppress(OSError):  # a full disk, or one of others: the next read asks again
+                cached.parent.mkdir(parents=True, exist_ok=True)
+                staged = cached.with_name(f"{leaf.oid}.{self._rng.getrandbits(48):x}")
+                staged.write_bytes(data)
+                staged.replace(cached)
         return data
 
     def open(self, path: str, rev: Rev | None = None) -> IO[bytes]:

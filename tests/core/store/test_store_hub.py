@@ -293,3 +293,10 @@ def test_every_call_of_the_client_has_a_time_out(hub: Hub) -> None:
 
     with in_process(hub):
         assert None not in get_session().timeout.as_dict().values()
+
+
+def test_a_disk_that_takes_nothing_more_keeps_nobody_from_reading(tmp_path: Path) -> None:
+    (tmp_path / "blobs").write_bytes(b"a file where the folder would be")
+    with hub_store(Hub(), tmp_path) as store:
+        store.append({"results/a": b"what was written"})
+        assert store.read("results/a") == store.read("results/a") == b"what was written"
