@@ -22,7 +22,7 @@ const WIDTHS = {
 };
 const WIDE = { average: "minmax(96px, 1.1fr)", base_model: "minmax(240px, 1.6fr)", architecture: "minmax(190px, 1fr)", chat_template: "minmax(112px, .6fr)" };
 
-/** Paints answers into a table. `on`: { open, sort, acts } (row index → its actions). */
+/** Paints answers into a table. `on`: { open, sort, acts (a row's actions are wanted), filled (a row was filled anew; `moved`: and stands elsewhere) }. */
 export class Grid {
   constructor(on) {
     this.on = on;
@@ -198,6 +198,8 @@ export class Grid {
     const { answer, data, chosen } = this.view;
     const position = at + offset;
     const { row } = slot;
+    const moved = slot.at !== at;
+    if (moved && slot === this.pointed) this.pointed = null;
     Object.assign(slot, { at, position, isStale: false });
     write(row, "id", `lt-row-${position}`);
     write(row, "ariaRowIndex", String(position + 2));
@@ -211,7 +213,7 @@ export class Grid {
         if (text) text.data = "";
         if (aside) aside.firstChild.data = "";
       }
-      return;
+      return this.on.filled(slot, moved);
     }
     const index = answer.rows[position];
     slot.index = index;
@@ -221,6 +223,7 @@ export class Grid {
     write(row, "ariaSelected", String(isChosen));
     toggle(row, "pinned", position < answer.pinned);
     for (const cell of slot.cells) FILL[cell.column.kind](cell, index, this.view, position);
+    this.on.filled(slot, moved);
   }
 
   scrolled() {

@@ -27,6 +27,7 @@ export class Table {
       open: (row, apart) => this.open(row, apart),
       sort: (column, more) => this.sort(column, more),
       acts: (slot, anchor) => this.showActs(slot, anchor),
+      filled: (slot, moved) => slot.row.contains(this.acts) && this.showActs(moved ? null : slot),
     });
     this.acts = this.actsBar();
     this.empty = el("div.lt-empty", { hidden: true });
@@ -295,7 +296,7 @@ export class Table {
     this.pinButton.title = isPinned ? "Unpin (p)" : "Pin (p)";
     this.pinButton.setAttribute("aria-label", this.pinButton.title);
     this.pinButton.classList.toggle("on", isPinned);
-    cell.append(this.acts);
+    if (this.acts.parentNode !== cell) cell.append(this.acts); // to move it would take the focus from it
   }
 
   // ── sharing ──

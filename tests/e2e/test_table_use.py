@@ -89,6 +89,36 @@ def test_a_row_offers_its_actions_to_the_pointer(page: Page, sample: Served) -> 
     assert page.locator(".lt-pins .lt-name").text_content() == first
 
 
+@pytest.mark.parametrize("changed", ["sorted", "searched"])
+def test_a_rows_actions_are_those_of_the_model_in_sight(page: Page, sample: Served, changed: str) -> None:
+    open_table(page, sample)
+    row = page.locator(".lt-rows tr:has(.lt-acts)")
+    page.hover(".lt-rows tr[aria-rowindex='2'] .lt-name")
+    before = row.locator(".lt-name").text_content()
+    if changed == "sorted":
+        page.evaluate("document.querySelector('th.lt-c-params-b button').click()")  # the mouse stays where it is
+    else:
+        page.keyboard.press("/")
+        page.keyboard.type("bracken")
+    page.wait_for_timeout(300)  # the browser may find another row under the mouse, now that they have moved
+    now = row.locator(".lt-name").text_content()
+    assert now != before
+    page.evaluate("document.querySelector('.lt-acts [title=\"Copy the name\"]').click()")
+    expect(page.locator(".lt-said")).to_have_text("Name copied")
+    assert page.evaluate("navigator.clipboard.readText()") == now
+    page.evaluate("document.querySelector('.lt-acts button').click()")
+    expect(page.locator(".lt-pins .lt-name")).to_have_text(now or "")
+
+
+def test_a_row_scrolled_away_takes_its_actions_along(page: Page, sample: Served) -> None:
+    open_table(page, sample)
+    page.keyboard.press("j")
+    expect(page.locator("tr.active .lt-acts")).to_be_visible()
+    page.evaluate("document.querySelector('.lt-scroll').scrollTop = 36 * 90")
+    expect(page.locator("tr.active")).to_have_count(0)
+    expect(page.locator(".lt-acts")).to_have_count(0)
+
+
 # ── rows and their models ──
 
 
