@@ -30,7 +30,9 @@ from evaluator.run_log import RunLog
 from evaluator.shares import (
     CannotJoin,
     Capacity,
+    OutOfReach,
     Share,
+    ShareFailed,
     ShareLost,
     Stopped,
     capacity,
@@ -127,8 +129,12 @@ class Far:
             return outcome  # type: ignore[no-any-return]
         except Stopped as error:
             return Outcome(failure=Failure("stopped", str(error)))
-        except ShareLost as error:
+        except OutOfReach as error:
             return Outcome(failure=Failure("box", str(error)))
+        except ShareLost as error:
+            return Outcome(failure=Failure("crashed", str(error)))
+        except ShareFailed as error:
+            return Outcome(failure=Failure("unknown", str(error), str(error.__cause__)))
 
     def _in_parts(
         self, request: Request, suite: Suite, here: Store, settings: Settings, gpus: int, proof: Mapping[str, Any],

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,15 @@ OF_THE_RUN = {"date", "total_evaluation_time_seconds", "start_time", "end_time"}
 
 
 class ShareLost(BoardError):
-    """A share's worker died again and again, or its code failed."""
+    """A share's worker died again and again."""
+
+
+class ShareFailed(BoardError):
+    """The code that a share was given to raised an exception."""
+
+
+class OutOfReach(BoardError):
+    """A cluster that does not answer."""
 
 
 class CannotJoin(BoardError):
@@ -93,9 +102,9 @@ def run(
     """Run every share as a Ray task; yields (share, what `evaluate` returned) as they end.
 
     `address` is a cluster's; None is the cluster this machine belongs to, else Ray on this machine alone. A worker
-    that dies (killed, out of memory, its node gone) has its share run again up to `times_redone` times; an exception
-    that `evaluate` raises is final. Raises ShareLost with the cause, after the other shares have ended; Stopped soon
-    after `stop` is set.
+    that dies (killed, out of memory, its node gone) has its share run again up to `times_redone` times, then it is
+    ShareLost; an exception that `evaluate` raises is ShareFailed at once. Raises Stopped soon after `stop` is set.
+    However this ends, also where nobody asks for more, what is under way is ended.
     """
     ray = _connect(address)
 
@@ -103,36 +112,47 @@ def run(
         return evaluate(share)
 
     under_way = {}
-    for share in shares:
-        task = ray.remote(work).options(
-            num_gpus=share.gpus,
-            num_cpus=share.cpus,
-            max_retries=times_redone,
-            retry_exceptions=False,
-            scheduling_strategy=_place(share),
-            name=_name(share),
-        )
-        under_way[task.remote(share)] = share
-    lost: list[tuple[Share, Exception]] = []
-    while under_way:
-        ended, _ = ray.wait(list(under_way), num_returns=1, timeout=POLL)
-        if stop is not None and stop.is_set():
+    try:
+        for share in shares:
+            task = ray.remote(work).options(
+                num_gpus=share.gpus,
+                num_cpus=share.cpus,
+                max_retries=times_redone,
+                retry_exceptions=False,
+                scheduling_strategy=_place(share),
+                name=_name(share),
+            )
+            under_way[task.remote(share)] = share
+        while under_way:
+            ended, _ = ray.wait(list(under_way), num_returns=1, timeout=POLL)
+            if stop is not None and stop.is_set():
+                raise Stopped("The evaluation was stopped by the evaluator's owner.")
+            for task in ended:
+                share = under_way.pop(task)
+                yield share, _result(task, share)
+    except (ray.exceptions.RaySystemError, ConnectionError) as error:
+        raise OutOfReach(f"The Ray cluster does not answer any more: {_last_line(error)}") from error
+    finally:
+        with suppress(Exception):  # where the cluster is gone, so are they
             for task in under_way:
                 ray.cancel(task, force=True)
-            raise Stopped("The evaluation was stopped by the evaluator's owner.")
-        if not ended:
-            continue
-        share = under_way.pop(ended[0])
-        try:
-            yield share, ray.get(ended[0])
-        except ray.exceptions.RayError as error:
-            lost.append((share, error))
-    if lost:
-        first, cause = lost[0]
-        raise ShareLost(
-            f"{len(lost)} share(s) of {first.request} could not be finished; the first, {_name(first)}: "
-            f"{str(cause).strip().splitlines()[-1]}"
-        ) from cause
+
+
+def _result(task: Any, share: Share) -> Any:
+    import ray
+
+    try:
+        return ray.get(task)
+    except ray.exceptions.RayTaskError as error:
+        raise ShareFailed(f"{_name(share)}: {_last_line(error)}") from error
+    except ray.exceptions.RaySystemError:
+        raise
+    except ray.exceptions.RayError as error:
+        raise ShareLost(f"{_name(share)}: its worker died each time: {_last_line(error)}") from error
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
 
 
 def join(tasks: Sequence[str], results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -244,7 +264,11 @@ def _connect(address: str | None) -> Any:
             "Running on several machines or GPUs needs Ray: pip install -r evaluator/requirements-ray.txt"
         ) from error
     if not ray.is_initialized():
-        ray.init(address=address, log_to_driver=False, include_dashboard=False, configure_logging=False)
+        try:
+            ray.init(address=address, log_to_driver=False, include_dashboard=False, configure_logging=False)
+        except (OSError, RuntimeError, ValueError) as error:
+            cluster = f"The Ray cluster at {address}" if address else "Ray on this machine"
+            raise OutOfReach(f"{cluster} cannot be reached: {_last_line(error)}") from error
     return ray
 
 

@@ -18,7 +18,7 @@ from evaluator.evaluation import Outcome, Settings, evaluate
 from evaluator.job import MODEL
 from evaluator.preflight import Box
 from evaluator.scale import Done, Far, Part, box_of, take
-from evaluator.shares import CannotJoin, Capacity, Share
+from evaluator.shares import CannotJoin, Capacity, OutOfReach, Share, ShareFailed, ShareLost, Stopped
 from src.core.model.checks import Limits
 from src.core.records import Request
 from src.core.store import LocalStore
@@ -125,6 +125,25 @@ def test_a_suite_of_one_piece_may_be_cut_too(workspace: Path, tmp_path: Path, mo
     far = Far(str(tmp_path), Box("b", 1.0, ()), parts=2)
     outcome = far(Request(model="org/piece", revision="b" * 40), load(), LocalStore(tmp_path), settings)
     assert outcome.failure is None, outcome.failure
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(OutOfReach, "box"), (ShareLost, "crashed"), (ShareFailed, "unknown"), (Stopped, "stopped")]
+)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_only_a_cluster_that_is_away_is_nobodys_fault(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception], code: str, parts: int
+) -> None:
+    def broken(*_: object, **__: object) -> Generator[tuple[Share, Any]]:
+        raise error("so it is")
+        yield
+
+    monkeypatch.setattr(scale, "run", broken)
+    settings = Settings(workspace, backend="dummy", offline=True, limit=2, wanted=("musr",))
+    far = Far(str(tmp_path), Box("b", 1.0, ()), parts=parts)
+    outcome = far(Request(model="org/broken", revision="b" * 40), load(), LocalStore(tmp_path), settings)
+    assert outcome.failure is not None
+    assert (outcome.failure.code, outcome.failure.message) == (code, "so it is")
 
 
 @needs_ray

@@ -6,13 +6,26 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evaluator.shares import CannotJoin, Share, ShareLost, Stopped, join, join_configs, run, split
+from evaluator.shares import (
+    CannotJoin,
+    OutOfReach,
+    Share,
+    ShareFailed,
+    ShareLost,
+    Stopped,
+    capacity,
+    join,
+    join_configs,
+    run,
+    split,
+)  # fmt: skip
 from tests.evaluator.engine.local_ray import local_ray, needs_ray
 
 TASKS = [
@@ -82,6 +95,12 @@ def test_shares_that_do_not_fit_are_refused(results: list[dict[str, Any]]) -> No
         join(["a", "b"], results)
 
 
+@pytest.fixture(scope="module")
+def two_workers() -> Iterator[None]:
+    with local_ray(2):
+        yield
+
+
 def killed_once(marks: Path) -> Callable[[Share], int]:
     """How many tasks a share has; the worker of the first share is killed before it can tell."""
 
@@ -96,12 +115,19 @@ def killed_once(marks: Path) -> Callable[[Share], int]:
 
 
 @needs_ray
+@pytest.mark.usefixtures("two_workers")
 def test_the_share_of_a_worker_that_is_killed_is_done_by_another(tmp_path: Path) -> None:
-    with local_ray(2):
-        done = list(run(split("org/m", TASKS, 2), killed_once(tmp_path)))
+    done = list(run(split("org/m", TASKS, 2), killed_once(tmp_path)))
     assert (tmp_path / "killed").exists()
     assert sorted(task for share, _ in done for task in share.tasks) == sorted(TASKS)
     assert all(count == len(share.tasks) for share, count in done)
+
+
+@needs_ray
+@pytest.mark.usefixtures("two_workers")
+def test_a_share_that_kills_every_worker_is_lost() -> None:
+    with pytest.raises(ShareLost, match="org/m: a"):
+        list(run([Share("org/m", ("a",))], lambda _: os.kill(os.getpid(), signal.SIGKILL), times_redone=0))
 
 
 def wait(share: Share) -> None:
@@ -109,11 +135,12 @@ def wait(share: Share) -> None:
 
 
 @needs_ray
+@pytest.mark.usefixtures("two_workers")
 def test_whoever_stops_does_not_wait_for_shares_under_way() -> None:
     stop = threading.Event()
     threading.Timer(2.0, stop.set).start()
     started = time.monotonic()
-    with local_ray(1), pytest.raises(Stopped):
+    with pytest.raises(Stopped):
         list(run([Share("org/m", ("a",))], wait, stop=stop))
     assert time.monotonic() - started < 60
 
@@ -123,6 +150,42 @@ def fail(share: Share) -> None:
 
 
 @needs_ray
+@pytest.mark.usefixtures("two_workers")
 def test_code_that_fails_is_told_and_not_run_again() -> None:
-    with local_ray(1), pytest.raises(ShareLost, match="no a here"):
+    with pytest.raises(ShareFailed, match="no a here"):
         list(run([Share("org/m", ("a",))], fail))
+
+
+@needs_ray
+@pytest.mark.usefixtures("two_workers")
+def test_nothing_runs_on_once_nobody_waits_for_it(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+
+    def evaluate(share: Share) -> None:
+        if share.tasks == ("long",):
+            mark.write_text(str(os.getpid()))
+            time.sleep(120)
+        while not mark.exists():
+            time.sleep(0.05)
+
+    shares = [Share("org/m", ("short",)), Share("org/m", ("long",))]
+    with closing(run(shares, evaluate)) as ended:
+        assert next(ended)[0] == shares[0]
+    process = Path("/proc", mark.read_text())
+    until = time.monotonic() + 30
+    while process.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not process.exists()
+
+
+@needs_ray
+def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def nobody(**_: object) -> None:
+        raise ConnectionError("nobody listens")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", nobody)
+    with pytest.raises(OutOfReach, match="cluster at far:1 cannot be reached: nobody listens"):
+        capacity("far:1")
