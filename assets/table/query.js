@@ -35,7 +35,7 @@ export class Answers {
     const best = { key: "average", descending: upward };
     // nothing asked for: the best first, whichever way the average points
     const isPlain = query.sort.length === 1 && query.sort[0].key === "average" && query.sort[0].descending;
-    const order = this.order(isPlain ? { ...query, sort: [best] } : query, average);
+    const order = this.order(isPlain ? { ...query, sort: [best] } : query, average, asked);
     const isPinned = new Set(pins);
     const rows = new Uint32Array(data.n);
     rows.set(pins);
@@ -45,7 +45,7 @@ export class Answers {
       if (failed[row] === 0 && !isPinned.has(row)) rows[filled++] = row;
     }
     const matches = filled - pins.filter((row) => failed[row] !== 0).length;
-    const byAverage = this.order({ sort: [best], score: "normalised" }, average);
+    const byAverage = this.order({ sort: [best], score: "normalised" }, average, asked);
     const among = query.rank === "shown" ? (row) => failed[row] === 0 || isPinned.has(row) : null;
     return {
       rows: rows.subarray(0, filled),
@@ -122,18 +122,18 @@ export class Answers {
     return [...new Set(rows)];
   }
 
-  /** Every row in the order of the view's sort: missing values last, ties in the board's order. */
-  order(query, average) {
+  /** Every row in the order of the view's sort: missing values last, ties in the board's order; `asked` is which average. */
+  order(query, average, asked) {
     const raw = query.score === "raw";
     let order = null;
-    let name = "";
+    let chain = ""; // what the order is made of
     for (const { key, descending } of [...query.sort].reverse()) {
       if (!this.byKey.has(key)) continue;
       const before = order;
       const sortable = key === "average" ? average : this.sortable(key, raw);
       if (!sortable) continue; // its column is still on its way
-      name = `${name}/${key}${descending ? "-" : "+"}${raw && key !== "average" ? "raw" : ""}`;
-      order = this.once(`order${name}`, key === "average" ? average : sortable, () => sorted(sortable, descending, before));
+      chain += `/${descending ? "-" : ""}${key} ${key === "average" ? asked : query.score}`;
+      order = this.once("order", chain, () => sorted(sortable, descending, before));
     }
     return order ?? this.once("order", "", () => Uint32Array.from({ length: this.data.n }, (_, row) => row));
   }

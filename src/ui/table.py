@@ -162,7 +162,7 @@ class Served:
         _keep_newest(self._files, MOST_FILES)
         owner = _OWNER.fullmatch(snapshot.store)
         return {
-            **{name: file and f"{ROWS}/{file.name}.json" for name, file in files.items()},
+            **{name: f"{ROWS}/{file.name}.json" if file else None for name, file in files.items()},
             # made-up models are on no Hub, and only a board of the Hub has its answers there
             "hub": snapshot.source != "sample",
             "details": f"{HUB}/datasets/{owner[1]}/" if owner else None,

@@ -73,6 +73,19 @@ test("a filter that is dropped brings back the rows that failed it alone", () =>
   assert.equal(relaxed.params, 3);
 });
 
+test("however many orders a reader tries, only the last few are kept", () => {
+  const tried = new Answers(data(), about);
+  for (const { key } of about.columns) for (const sign of ["", "-"]) tried.answer(read(`sort=${sign}${key},license`));
+  const kept = [...tried.known].filter(([what]) => what.startsWith("order")).flatMap(([, made]) => [...made.keys()]);
+  assert.ok(kept.length <= 8, `${kept.length} orders are kept`);
+});
+
+test("an order by average is of the average asked for, however the one before was made", () => {
+  const tried = new Answers(data(), about);
+  const first = (params) => rows[tried.answer(read(params)).rows[0]].as;
+  assert.deepEqual(["", "weights=bbh:0,math:0,gpqa:0,musr:0,mmlu_pro:0", ""].map((weights) => first(`sort=-average,model&${weights}`)), ["q72", "part", "q72"]);
+});
+
 test("where lower is better, the lowest average is first, whatever its column of speed says", () => {
   const lower = { ...score("wer", true, 1), better: "lower", path: "wer.score" };
   const board = { ...about, columns: [about.columns[0], about.columns[1], { ...score("average", true, 0), path: "average" }, lower] };
