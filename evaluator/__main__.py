@@ -6,15 +6,17 @@ import argparse
 import json
 import logging
 import os
-import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from evaluator import preflight, sandbox, subset, terminal
+from evaluator.benchmarks import SOURCES
 from evaluator.engine import MODEL_NAME
 from evaluator.evaluation import Outcome, Settings, evaluate, ready
+from evaluator.job import RECORDED, benchmarks_of
 from evaluator.worker import Worker, open_board
 from src.core import suites
 from src.core.errors import BadInput, BoardError
@@ -23,6 +25,7 @@ from src.core.model.checks import BYTES_PER_NUMBER, Limits
 from src.core.queue import Queue, QueueState, Standing
 from src.core.records import Request
 from src.core.store import Store, open_store
+from src.core.store.grouped import Grouped
 from src.core.suites import Suite
 
 WORKSPACE = Path("~/.cache/open-llm-leaderboard/evaluator")
@@ -153,30 +156,23 @@ def suites_of(args: argparse.Namespace) -> list[Suite]:
 
 
 def _run(args: argparse.Namespace) -> int:
-    store, settings, chosen = open_board(args.store), settings_of(args), suites_of(args)
+    settings, chosen = settings_of(args), suites_of(args)
+    if settings.limit or settings.wanted:
+        print("only a part of the suite: requests end here without an average", flush=True)
     if args.ray:
         from evaluator.scale import run_on_ray
 
         return run_on_ray(args, settings, chosen)
-    if settings.limit or settings.wanted:
-        print("only a part of the suite: requests end here without an average", flush=True)
     notice = terminal.show()
     box = preflight.describe_box(args.box)
 
     def spreading(request: Request, suite: Suite, board: Store, own: Settings, **more: Any) -> Outcome:
         return evaluate(request, suite, board, preflight.spread(own, box.gpus_for(request)), **more)
 
-    worker = Worker(store, chosen, box, settings, notice=notice, evaluate=spreading)
+    # Grouped: a claim that had to wait for the quota is chosen anew
+    worker = Worker(Grouped(open_board(args.store)), chosen, box, settings, notice=notice, evaluate=spreading)
     print(f"sandbox: {sandbox.strength()}", flush=True)
-
-    def stop(*_: object) -> None:
-        if worker.stop.is_set():
-            raise KeyboardInterrupt
-        print("stopping: the request goes back into the queue (once more: at once)", flush=True)
-        worker.stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    terminal.stop_on_signals([worker.stop])
     try:
         ended = worker.run(args.most, wait=None if args.drain else 60.0)
     except KeyboardInterrupt:
@@ -223,7 +219,7 @@ def _status(args: argparse.Namespace) -> int:
     print(f"{box.name}: {', '.join(box.gpus) or 'no GPU'}, {box.memory_gb:.0f} GB for a model; {sandbox.strength()}")
     for suite in suites_of(args):
         try:
-            ready(suite, settings)
+            ready(suite, replace(settings, offline=True))  # looking brings nothing
             print(f"{suite.title}: ready")
         except BadInput as error:
             print(f"{suite.title}: {error}")
@@ -283,7 +279,16 @@ def _rescore(args: argparse.Namespace) -> int:
     from evaluator.rescore import rescore
 
     store, settings, suite = open_store(args.store), settings_of(args), suites_of(args)[0]
-    punkt = ready(suite, settings)
+    # only what is graded, and that without a model: gated answers are not stored, so nothing of those is needed
+    open_tasks = [
+        task
+        for benchmark, tasks in benchmarks_of(suite, settings.wanted)
+        for task in tasks
+        if not SOURCES[benchmark.key].gated
+    ]
+    if not open_tasks:
+        raise BadInput("The answers to a gated benchmark are not stored, so they cannot be graded anew.")
+    punkt = ready(suite, replace(settings, wanted=tuple(open_tasks), backend=RECORDED))
     for model in args.models:
         path, changed = rescore(
             store, model, suite, settings.workspace, settings.benchmarks,

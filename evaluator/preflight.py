@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluator.benchmarks import SOURCES, missing
 from evaluator.energy import list_gpus
+from evaluator.job import NO_WEIGHTS
 from src.core.errors import BadInput
 from src.core.model.checks import BYTES_PER_NUMBER
 from src.core.records import Request
@@ -78,7 +79,7 @@ def check_box(benchmarks: Iterable[str], root: Path, backend: str) -> Path | Non
     """
     wanted = list(benchmarks)
     problems = []
-    for package in ("lm_eval",) if backend == "dummy" else ("lm_eval", "torch", "transformers"):
+    for package in ("lm_eval",) if backend in NO_WEIGHTS else ("lm_eval", "torch", "transformers"):
         try:
             importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -86,7 +87,7 @@ def check_box(benchmarks: Iterable[str], root: Path, backend: str) -> Path | Non
     for benchmark in missing(root, wanted):
         problems.append(
             f"The items of {benchmark} are missing: put the dataset {SOURCES[benchmark].dataset} into "
-            f"{root / SOURCES[benchmark].dataset}, or start without --offline."
+            f"{root / SOURCES[benchmark].dataset}, or `run` without --offline, which brings it."
         )
     punkt = None
     if any(SOURCES[benchmark].punkt for benchmark in wanted):

@@ -41,6 +41,7 @@ from evaluator.shares import (
     split,
     this_node,
 )  # fmt: skip
+from evaluator.terminal import Lines, OneVoice, stop_on_signals
 from evaluator.worker import Worker, open_board
 from src.core.errors import BadInput, BoardError
 from src.core.queue import Queue
@@ -59,41 +60,50 @@ def run_on_ray(args: argparse.Namespace, settings: Settings, suites: Sequence[Su
     address = None if args.ray == HERE else args.ray
     cluster = capacity(address)
     box = box_of(cluster, args.box)
-    far = Far(args.store, box, address, parts=args.split)
-    slots = max(1, int(cluster.gpus or cluster.nodes))
+    slots = max(1, cluster.gpus or cluster.nodes)
+    print(f"{box.name}: {slots} run(s) at once on {cluster.nodes} machine(s) with {cluster.gpus} GPU(s)", flush=True)
     # one queue for all: they share commits, and never want the same request
     store = Grouped(open_board(args.store))
     queue = Queue(store)
-    workers = [Worker(store, suites, box, settings, evaluate=far, queue=queue) for _ in range(slots)]
+    far = Far(args.store, box, address, parts=args.split)
+    notice = OneVoice(Lines())
+    workers = [Worker(store, suites, box, settings, notice=notice, evaluate=far, queue=queue) for _ in range(slots)]
+    stop_on_signals([worker.stop for worker in workers])  # Ray has set its own as it was reached
+    try:
+        ended = work_together(workers, args.most, wait=None if args.drain else 60.0)
+    except KeyboardInterrupt:
+        return 130
+    print(f"{ended} request(s) ended", flush=True)
+    return 0
+
+
+def work_together(workers: Sequence[Worker], most: int | None = None, wait: float | None = 60.0) -> int:
+    """Let every worker work in a thread of its own; returns how many requests ended, at most `most` in all.
+
+    Raises what the first of them raised, once all have ended.
+    """
     ended: list[int] = []
-    problems: list[BoardError] = []
+    problems: list[Exception] = []
+    left = threading.Semaphore(most or 0)
 
     def work(worker: Worker) -> None:
         try:
-            ended.append(worker.run(args.most, wait=None if args.drain else 60.0))
-        except BoardError as error:
+            if most is None:
+                ended.append(worker.run(wait=wait))
+            while left.acquire(blocking=False) and worker.run(1, wait):
+                ended.append(1)
+        except Exception as error:
             problems.append(error)
 
     threads = [threading.Thread(target=work, args=(worker,), daemon=True) for worker in workers]
     for thread in threads:
         thread.start()
-    try:
-        _await(threads)
-    except KeyboardInterrupt:
-        print("stopping: the requests go back into the queue", flush=True)
-        for worker in workers:
-            worker.stop.set()
-        _await(threads)
-    print(f"{sum(ended)} request(s) ended", flush=True)
-    if problems:
-        raise problems[0]
-    return 0
-
-
-def _await(threads: Sequence[threading.Thread]) -> None:
     while any(thread.is_alive() for thread in threads):
         for thread in threads:
             thread.join(timeout=0.5)
+    if problems:
+        raise problems[0]
+    return sum(ended)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
-"""What a person at the box sees: progress bars in a terminal, one line a step in a log."""
+"""What a person at the box sees, and how they stop it: progress bars in a terminal, one line a step in a log."""
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -83,6 +85,38 @@ class Bars:
     def close(self) -> None:
         """Give the terminal back."""
         self._progress.stop()
+
+
+class OneVoice:
+    """Lines for several workers at one queue: that nothing is to be done is said by one of them."""
+
+    def __init__(self, lines: Lines, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lines, self._clock = lines, clock
+        self._lock = threading.Lock()
+        self._silent_until = 0.0
+
+    def __call__(self, what: str, particulars: Mapping[str, Any]) -> None:
+        with self._lock:
+            if what == "idle":
+                if self._clock() < self._silent_until:
+                    return
+                self._silent_until = self._clock() + 0.9 * (particulars["seconds"] or 60.0)
+            self._lines(what, particulars)
+
+
+def stop_on_signals(stops: Sequence[threading.Event]) -> None:
+    """From now on SIGINT and SIGTERM set all of `stops`; whoever asks once more gets a KeyboardInterrupt."""
+    asked = threading.Event()
+
+    def stop(*_: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        print("stopping: what runs goes back into the queue (once more: at once)", flush=True)
+        for each in (asked, *stops):
+            each.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
 
 
 def show() -> Lines | Bars:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Generator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -17,15 +21,22 @@ from evaluator.energy import Energy
 from evaluator.evaluation import Outcome, Settings, evaluate
 from evaluator.job import MODEL
 from evaluator.preflight import Box
-from evaluator.scale import Done, Far, Part, box_of, take
+from evaluator.scale import Done, Far, Part, box_of, take, work_together
 from evaluator.shares import CannotJoin, Capacity, OutOfReach, Share, ShareFailed, ShareLost, Stopped
+from evaluator.terminal import Lines, OneVoice
+from evaluator.worker import Worker
+from src.core.errors import BadInput
+from src.core.lifecycle import Status
 from src.core.model.checks import Limits
+from src.core.queue import Queue
 from src.core.records import Request
 from src.core.store import LocalStore
+from src.core.store.grouped import Grouped
 from src.core.suites import load
 from tests.evaluator.engine.local_ray import local_ray, needs_ray
 from tests.evaluator.tiny import make_llama
 
+REPOSITORY = Path(__file__).parents[3]
 MURDER = "leaderboard_musr_murder_mysteries"
 GPQA = ("leaderboard_gpqa_diamond", "leaderboard_gpqa_extended", "leaderboard_gpqa_main")
 OF_THE_RUN = ("date", "start_time", "end_time", "total_evaluation_time_seconds", "energy", "proof")
@@ -144,6 +155,76 @@ def test_only_a_cluster_that_is_away_is_nobodys_fault(
     outcome = far(Request(model="org/broken", revision="b" * 40), load(), LocalStore(tmp_path), settings)
     assert outcome.failure is not None
     assert (outcome.failure.code, outcome.failure.message) == (code, "so it is")
+
+
+def submit(queue: Queue, *models: str) -> list[str]:
+    suite = load()
+    fields = {"params": 1.0, "sender": "alice", "suite": suite.name, "suite_version": suite.version}
+    return [queue.submit(Request(model=model, revision="b" * 40, **fields)).key for model in models]
+
+
+@pytest.mark.parametrize(("most", "ended"), [(None, 3), (2, 2), (0, 0)])
+def test_workers_side_by_side_end_so_many_requests_in_all(
+    workspace: Path, tmp_path: Path, most: int | None, ended: int
+) -> None:
+    queue = Queue(Grouped(LocalStore(tmp_path)))
+    submit(queue, "org/a", "org/b", "org/c")
+    settings = Settings(workspace, backend="dummy", offline=True, wanted=("musr",))
+    said: list[str] = []
+
+    def evaluate(*_: object, **__: object) -> Outcome:
+        return Outcome("results/x.json")
+
+    workers = [
+        Worker(queue.store, [load()], Box(f"b{i}", 9.0, ()), settings, evaluate=evaluate, queue=queue,
+               notice=OneVoice(Lines(said.append)))
+        for i in range(3)
+    ]  # fmt: skip
+    assert work_together(workers, most, wait=None) == ended
+    assert len(queue.snapshot().finished) == ended
+    assert sum("claimed" in line for line in said) == sum("finished" in line for line in said) == ended
+
+
+def test_what_breaks_a_worker_is_told_once_all_have_ended(workspace: Path, tmp_path: Path) -> None:
+    settings = Settings(tmp_path, backend="dummy", offline=True, wanted=("musr",))
+    workers = [Worker(LocalStore(tmp_path), [load()], Box("b", 9.0, ()), settings) for _ in range(2)]
+    with pytest.raises(BadInput, match="not ready"):
+        work_together(workers, wait=None)
+
+
+def test_that_nothing_is_to_be_done_is_said_by_one() -> None:
+    said: list[str] = []
+    at = [0.0]
+    voice = OneVoice(Lines(said.append), lambda: at[0])
+    for at[0] in (1.0, 2.0, 61.0, 62.0):
+        voice("idle", {"seconds": 60.0, "waiting": {}})
+    voice("store", {"problem": "away"})
+    assert [line.split(" ", 2)[2].partition(";")[0] for line in said] == [
+        "nothing to do", "nothing to do", "the store does not answer: away",
+    ]  # fmt: skip
+
+
+@needs_ray
+@pytest.mark.timeout(180)
+def test_whoever_ends_the_service_gets_every_request_back(workspace: Path, tmp_path: Path) -> None:
+    queue = Queue(LocalStore(tmp_path / "board"))
+    (key,) = submit(queue, "org/endless")
+    flags = ["--store", str(tmp_path / "board"), "--workspace", str(workspace), "--backend", "dummy", "--offline"]
+    command = [sys.executable, "-m", "evaluator", "run", *flags, "--ray", "local", "--box", "b"]
+    quiet = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
+    box = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, env=quiet)
+    assert box.stdout is not None
+    said = ""
+    for line in box.stdout:
+        said += line
+        if "claimed" in line:
+            box.send_signal(signal.SIGTERM)
+            break
+    said += box.stdout.read()
+    assert box.wait(timeout=60) == 0, said
+    standing = queue.snapshot()[key]
+    assert (standing.status, standing.attempts, standing.failure) == (Status.PENDING, 0, None), said
+    assert "goes back into the queue" in said
 
 
 @needs_ray
