@@ -65,7 +65,9 @@ export class Grid {
     write(this.body.style, "height", `${this.total * this.height}px`);
     this.paintPins();
     if (!keepPlace && this.place.top) this.scroller.scrollTop = this.place.top = 0;
-    if (before && !keepPlace) this.active = -1;
+    // the cursor stays on its row: a pin moves the row
+    if (before && !keepPlace) this.setActive(-1);
+    else if (before?.data === view.data && this.active >= 0) this.setActive(view.answer.rows.indexOf(before.answer.rows[this.active]));
     for (const slot of this.slots) slot.isStale = true;
     this.paint(0); // what is seen comes first, the spare rows after the frame
     oncePainted(() => this.paint());
@@ -243,10 +245,10 @@ export class Grid {
 
   clicked(event) {
     const slot = this.slotOf(event.target);
-    if (!slot || slot.index < 0) return;
+    if (!slot || slot.index < 0 || event.target.closest(".lt-acts")) return;
     this.activate(slot.position, false);
     if (event.target.closest(".lt-more")) return this.on.acts(slot, slot.row);
-    if (event.target.closest("a, button, .lt-acts") || !getSelection().isCollapsed) return;
+    if (event.target.closest("a, button") || !getSelection().isCollapsed) return;
     this.on.open(slot.index, event.metaKey || event.ctrlKey);
   }
 
@@ -274,7 +276,7 @@ export class Grid {
   /** Make a row the current one; positions count pinned rows first. */
   activate(position, scroll = true) {
     const { answer } = this.view;
-    this.active = Math.max(0, Math.min(position, answer.pinned + this.total - 1));
+    this.setActive(Math.max(0, Math.min(position, answer.pinned + this.total - 1)));
     if (scroll) this.reveal(this.active - answer.pinned);
     let current = null;
     for (const slot of [...this.pinned, ...this.slots]) {
@@ -282,8 +284,14 @@ export class Grid {
       slot.row.classList.toggle("active", isActive);
       if (isActive) current = slot;
     }
-    this.table.setAttribute("aria-activedescendant", `lt-row-${this.active}`);
     if (current && !this.narrow) this.on.acts(current, null);
+  }
+
+  /** Note where the cursor is; -1: on no row. */
+  setActive(position) {
+    this.active = position;
+    if (position < 0) this.table.removeAttribute("aria-activedescendant");
+    else this.table.setAttribute("aria-activedescendant", `lt-row-${position}`);
   }
 
   reveal(at) {

@@ -356,7 +356,11 @@ export class Table {
     const move = { j: 1, k: -1, ...(inGrid && { ArrowDown: 1, ArrowUp: -1, PageDown: grid.inView - 2, PageUp: 2 - grid.inView, Home: -Infinity, End: Infinity }) }[key];
     const row = grid.activeIndex;
     const act = { "/": () => this.controls.search.focus(), "?": () => this.controls.showKeys() }[key];
-    const rowAct = row !== undefined && { p: () => this.pin(row), c: () => this.choose(row), ...((inGrid || target === document.body) && { Enter: () => this.open(row, event.shiftKey) }) }[key];
+    const pin = () => {
+      this.pin(row);
+      if (grid.active >= 0) grid.activate(grid.active, false); // its actions come along
+    };
+    const rowAct = row !== undefined && { p: pin, c: () => this.choose(row), ...((inGrid || target === document.body) && { Enter: () => this.open(row, event.shiftKey) }) }[key];
     if (move) {
       if (document.activeElement !== grid.table) grid.table.focus({ preventScroll: true });
       grid.activate(Math.max(-1, grid.active) + move);

@@ -33,6 +33,23 @@ def test_two_precisions_of_one_model_are_pinned_apart(page: Page, small: Served)
     assert sorted(page.locator(".lt-pins .lt-run").all_inner_texts()) == ["bf16", "fp16"]
 
 
+def test_the_cursor_stays_on_the_row_that_is_pinned(page: Page, sample: Served) -> None:
+    open_table(page, sample)
+    for key in "jjjj":
+        page.keyboard.press(key)
+    active = page.locator("tr.active")
+    fourth = names(page)[3]
+    for place in ("2", "5"):  # pinned, and no longer; the header is the first
+        page.keyboard.press("p")
+        expect(active.locator(".lt-name")).to_have_text(fourth)
+        expect(active.locator(".lt-acts")).to_be_visible()
+        assert page.get_attribute(".lt-grid", "aria-activedescendant") == active.get_attribute("id")
+        assert active.get_attribute("aria-rowindex") == place
+    page.click(".lt-sizes .lt-chip")
+    expect(active).to_have_count(0)
+    assert page.get_attribute(".lt-grid", "aria-activedescendant") is None
+
+
 def test_the_keyboard_leads_from_search_to_row_to_model_and_back(page: Page, sample: Served) -> None:
     open_table(page, sample)
     page.keyboard.press("/")
