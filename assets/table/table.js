@@ -56,17 +56,17 @@ export class Table {
       if (mine !== this.loading) return;
       this.about = about;
       this.types = Object.fromEntries(about.types.map((type) => [type.key, type]));
-      this.query = this.withMemory(query);
+      this.query = this.withMemory(this.query);
       this.total = about.total;
       this.answers = this.counts = null;
-      // columns remembered from an earlier visit may still be on their way; another average would be a wrong one
-      if (this.query.average === "all" || this.query.columns === query.columns) this.showFirst(about);
+      this.showFirst(about);
       const rows = await json(about.core);
       if (mine !== this.loading) return;
       this.answers = new Answers(new Data(rows), about);
       this.root.removeAttribute("aria-busy");
       this.refresh({ keepPlace: true });
       this.returnToPlace();
+      if (write(this.query) !== write(read(location.search))) this.address();
       this.root.dispatchEvent(new CustomEvent("lb:ready", { bubbles: true }));
       if (about.certainty) (window.requestIdleCallback ?? setTimeout)(() => this.fetchMore("certainty"));
     } catch (error) {
@@ -164,9 +164,10 @@ export class Table {
     this.controls.update({ ...this.controls.state, counts: this.counts });
   }
 
-  /** Columns that the reader chose on an earlier visit, unless the link says which. */
+  /** The columns of an earlier visit, where the address asks for nothing but its board: a link shows everybody the same. */
   withMemory(query) {
-    const columns = query.columns ?? remembered(`lb.columns.${this.about.suite}`);
+    const asks = [...new URLSearchParams(location.search).keys()].some((name) => name !== "suite");
+    const columns = asks ? null : remembered(`lb.columns.${this.about.suite}`);
     return Array.isArray(columns) ? { ...query, columns: columns.filter((key) => typeof key === "string") } : query;
   }
 
@@ -219,7 +220,7 @@ export class Table {
   restore() {
     const query = read(location.search);
     if (query.suite !== this.query.suite) return this.load(query);
-    this.query = this.withMemory(query);
+    this.query = query;
     if (this.answers) this.refresh({ keepPlace: false });
     this.returnToPlace();
   }

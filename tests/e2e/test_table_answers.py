@@ -194,14 +194,27 @@ def test_chosen_columns_are_fetched_shown_and_remembered(page: Page, sample: Ser
     page.wait_for_function(
         "[...document.querySelectorAll('td.lt-c-base-model')].some(td => td.innerText.includes('/'))"
     )
-    assert "base_model" in asked(page)["columns"]
+    chosen = asked(page)
+    assert "base_model" in chosen["columns"]
     open_table(page, sample)
     expect(page.locator("th.lt-c-base-model")).to_be_visible()
+    assert asked(page) == chosen  # a link copied from here shows the same
     page.click("[data-part=columns]")
     page.get_by_role("button", name="Default columns").click()
     expect(page.locator("th.lt-c-base-model")).to_be_hidden()
     open_table(page, sample)
     expect(page.locator("th.lt-c-base-model")).to_be_hidden()
+
+
+def test_a_link_shows_everybody_its_own_columns_whatever_was_chosen_before(page: Page, sample: Served) -> None:
+    open_table(page, sample, "?suite=open-llm-v1")
+    choose(page, "columns", "HellaSwag")
+    expect(page.locator("th.lt-c-hellaswag")).to_be_hidden()
+    open_table(page, sample, "?suite=open-llm-v1&average=shown")
+    expect(page.locator("th.lt-c-hellaswag")).to_be_visible()
+    assert asked(page) == {"suite": "open-llm-v1", "average": "shown"}
+    open_table(page, sample, "?suite=open-llm-v1")
+    expect(page.locator("th.lt-c-hellaswag")).to_be_hidden()
 
 
 def test_intervals_stand_behind_the_numbers_and_in_words(page: Page, sample: Served) -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import Served
-from tests.e2e.tables import COUNT, SEARCH, asked, names, open_table
+from tests.e2e.tables import COUNT, SEARCH, asked, choose, names, open_table
 
 pytestmark = pytest.mark.browser
 
@@ -191,6 +191,17 @@ def test_back_and_forward_walk_through_the_views(page: Page, sample: Served) -> 
     page.go_forward()
     page.wait_for_function("location.search === '?size=edge&sort=-bbh'")
     assert names(page) == filtered
+
+
+def test_back_takes_chosen_columns_away(page: Page, sample: Served) -> None:
+    open_table(page, sample)
+    choose(page, "columns", "Base model")
+    expect(page.locator("th.lt-c-base-model")).to_be_visible()
+    page.go_back()
+    expect(page.locator("th.lt-c-base-model")).to_be_hidden()
+    assert asked(page) == {}
+    page.go_forward()
+    expect(page.locator("th.lt-c-base-model")).to_be_visible()
 
 
 def test_a_shared_link_opens_exactly_what_was_seen_in_a_fresh_browser(
