@@ -13,7 +13,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from typing import Any
 from evaluator import evaluation, plan, preflight, sandbox
 from evaluator.benchmarks import SOURCES
 from evaluator.checkpoints import is_done, write_json
-from evaluator.download import Unready, Weights, forget
+from evaluator.download import Unready, Weights, forget, in_use
 from evaluator.energy import KG_PER_KWH, Energy, Meter, list_gpus
 from evaluator.evaluation import Notice, Outcome, Settings
-from evaluator.job import CHECKPOINTS, MODEL, Failure, Job, checkpoint_path, plan_job, samples_path
+from evaluator.job import CHECKPOINTS, MODEL, NO_WEIGHTS, Failure, Job, checkpoint_path, plan_job, samples_path
 from evaluator.preflight import Box, spread
 from evaluator.run_log import RunLog
 from evaluator.shares import (
@@ -227,18 +227,19 @@ class Part:
     def __call__(self, share: Share) -> Done | Outcome:
         """An Outcome where it failed."""
         settings = replace(self.settings, wanted=share.tasks)
+        carbon = self.suite.carbon
         try:
             punkt = evaluation.ready(self.suite, settings)
             request, weights = evaluation._weights(self.request, settings, None, None)
+            folder = prepare(request, self.suite, settings, weights)
+            told = RunLog(folder, [key for key, source in SOURCES.items() if source.gated])
+            held = nullcontext() if settings.backend in NO_WEIGHTS else in_use(weights)
+            with held, Meter(folder, kg_per_kwh=carbon.kg_per_kwh if carbon else KG_PER_KWH) as meter:
+                failure = sandbox.run_child(folder, settings.benchmarks, settings.limits, nltk_data=punkt, log=told)
         except BadInput as error:
             return Outcome(failure=Failure("box", str(error)))
         except Unready as unready:
             return Outcome(failure=unready.failure)
-        folder = prepare(request, self.suite, settings, weights)
-        told = RunLog(folder, [key for key, source in SOURCES.items() if source.gated])
-        carbon = self.suite.carbon
-        with Meter(folder, kg_per_kwh=carbon.kg_per_kwh if carbon else KG_PER_KWH) as meter:
-            failure = sandbox.run_child(folder, settings.benchmarks, settings.limits, nltk_data=punkt, log=told)
         if failure is not None:
             return Outcome(failure=failure, log=told.text())
         done = Done(checkpoints(folder), meter.energy(), this_node(), weights)

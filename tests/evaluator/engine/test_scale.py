@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from evaluator import scale
-from evaluator.download import Weights, adopt
+from evaluator.download import Weights, adopt, forget
 from evaluator.energy import Energy
 from evaluator.evaluation import Outcome, Settings, evaluate
-from evaluator.job import MODEL
+from evaluator.job import MODEL, Failure
 from evaluator.preflight import Box
 from evaluator.scale import Done, Far, Part, box_of, take, work_together
 from evaluator.shares import CannotJoin, Capacity, OutOfReach, Share, ShareFailed, ShareLost, Stopped
@@ -88,6 +88,22 @@ def test_a_part_tells_what_it_drew_and_leaves_its_run_folder_only_where_wanted(
         assert set(done.files) == {MODEL, f"tasks/{MURDER}.json", f"tasks/samples_{MURDER}.jsonl"}
         assert done.energy.kwh > 0
         assert len(set((workspace / "runs").glob("*")) - before) == int(keep)
+
+
+def test_nobody_removes_the_weights_of_a_part_that_runs(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = Request(model="org/held", precision="float32")
+    request, weights = adopt(make_llama(tmp_path / "model"), request, workspace / "models", Limits())
+
+    def another_run_ends(*_: object, **__: object) -> Failure:
+        forget([weights.folder])
+        return Failure("crashed", f"weights there: {weights.folder.exists()}")
+
+    monkeypatch.setattr(scale.sandbox, "run_child", another_run_ends)
+    outcome = Part(request, load(), Settings(workspace, offline=True))(Share("org/held", (MURDER,)))
+    assert isinstance(outcome, Outcome)
+    assert outcome.failure == Failure("crashed", "weights there: True")
 
 
 @pytest.mark.torch
