@@ -82,10 +82,15 @@ export class Controls {
     this.reset.disabled = !chips.length && !query.q;
     this.sheetButton.lastChild.textContent = chips.length ? `Filters (${chips.length})` : "Filters";
     this.opened?.update(state);
-    this.compare.hidden = !state.chosen.size;
-    this.compare.textContent = `Compare ${state.chosen.size}`;
-    const suite = query.suite ? `&suite=${encodeURIComponent(query.suite)}` : "";
-    this.compare.href = `compare?models=${[...state.chosen].map(encodeURIComponent).join(",")}${suite}`;
+    this.showChosen(state.chosen, query);
+  }
+
+  /** The way to compare the rows chosen, on this board. */
+  showChosen(chosen, { suite }) {
+    this.compare.hidden = !chosen.size;
+    this.compare.textContent = `Compare ${chosen.size}`;
+    const board = suite ? `&suite=${encodeURIComponent(suite)}` : "";
+    this.compare.href = `compare?models=${[...chosen].map(encodeURIComponent).join(",")}${board}`;
   }
 
   /** Say something that happened, for a moment. */

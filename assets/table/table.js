@@ -198,7 +198,8 @@ export class Table {
     }
     remember("lb.compare", [...this.chosen]);
     this.root.dispatchEvent(new CustomEvent("lb:compare", { bubbles: true, detail: [...this.chosen] }));
-    this.refresh();
+    this.grid.show(this.view); // the same rows, marked anew
+    this.controls.showChosen(this.chosen, this.query);
     this.controls.say(`${plural(this.chosen.size, "model")} chosen for comparison`);
   }
 

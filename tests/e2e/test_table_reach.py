@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, expect
+from playwright.sync_api import Browser, Dialog, Page, Route, expect
 
 from tests.e2e.boards import HOSTILE
 from tests.e2e.conftest import NARROW, Serve, Served
@@ -118,6 +118,35 @@ def test_rows_that_cannot_be_fetched_are_asked_for_again(browser: Browser, sampl
     expect(page.locator(".lt-empty")).to_be_hidden()
     assert len(names(page)) > 10
     context.close()
+
+
+def test_what_is_typed_before_anything_has_come_is_answered_when_it_does(page: Page, sample: Served) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/board/first.json*", hold)
+    page.goto(sample.url, wait_until="commit")
+    page.fill(SEARCH, "bracken")
+    page.wait_for_timeout(100)
+    for route in held:
+        route.continue_()
+    page.wait_for_selector(".lt:not([aria-busy])")
+    assert page.input_value(SEARCH) == "bracken"
+    assert names(page)
+    assert all("bracken" in name.lower() for name in names(page))
+    assert asked(page) == {"q": "bracken"}
+
+
+def test_a_row_of_the_first_screen_is_chosen_for_comparison(page: Page, sample: Served) -> None:
+    page.route("**/board/rows/*.json", lambda route: None)  # never answered
+    page.goto(sample.url)
+    page.wait_for_selector(".lt-rows tr:not([hidden]) .lt-start:not(:empty)")
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    expect(page.locator("tr[aria-selected=true]")).to_have_count(1)
+    expect(page.locator(".lt-compare")).to_have_text("Compare 1")
 
 
 def test_screenshots(page: Page, sample: Served, shoot: Callable[[Page, str], None]) -> None:
