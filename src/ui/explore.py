@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from src.board import links
 from src.board.charts import CHARTS, COSTS, GROUPS, TITLES, Ask, Chart
 from src.board.downloads import to_csv
 from src.board.payload import encode
@@ -73,8 +74,9 @@ def routes(board: Board, settings: Settings) -> list[BaseRoute]:
     """The chart of a view as a figure, and as CSV; and the library that draws it, out of the installed package."""
 
     def figure(request: Request) -> Response:
-        snapshot = snapshot_of(board, request.query_params)
-        chart = _chart(snapshot, request.query_params)
+        params = links.first(request.query_params.multi_items())
+        snapshot = snapshot_of(board, params)
+        chart = _chart(snapshot, params)
         drawn = json.loads(chart.figure.to_json())
         words = {
             "title": chart.title,
@@ -84,7 +86,8 @@ def routes(board: Board, settings: Settings) -> list[BaseRoute]:
         return answer(encode(words | {"figure": drawn}), request, "no-cache")
 
     def numbers(request: Request) -> Response:
-        chart = _chart(snapshot_of(board, request.query_params), request.query_params)
+        params = links.first(request.query_params.multi_items())
+        chart = _chart(snapshot_of(board, params), params)
         return Response(
             to_csv(chart.table),
             media_type="text/csv; charset=utf-8",

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from src.board.api.schemas import Problem
 from src.board.links import first, write
 from src.board.query import Query
+from src.core.statistics.aggregate import AGGREGATIONS
 
 MOST_ROWS = 1000
 LONGEST = 512
@@ -51,6 +52,8 @@ def asked(
     score: Annotated[Literal["normalised", "raw"] | None, Param(description="Which scores to sort by.")] = None,
     rank: Annotated[Literal["all", "shown"] | None, Param(description="Ranks among all rows, or those found.")] = None,
     average: Annotated[Literal["all", "shown"] | None, Param(description="Of all benchmarks, or of `columns`.")] = None,
+    aggregate: Annotated[str | None, _text(f"How the average is made: {', '.join(AGGREGATIONS)}.")] = None,
+    weights: Annotated[str | None, _text("How many times a benchmark counts: `gpqa:2,ifeval:0`.")] = None,
 ) -> Query:
     """The query in the address, in the page's language or the original board's."""
     return Query.parse(given(request))
