@@ -36,7 +36,7 @@ export class Controls {
     this.columns = this.opener("columns");
     this.display = this.opener("display");
     this.ranking = this.opener("ranking");
-    this.share = el("button.lt-button", { type: "button", "aria-haspopup": "true", onclick: ({ currentTarget }) => this.open("share", currentTarget) }, icon("share"), el("span", {}, "Share"));
+    this.share = el("button.lt-button", { ...this.opens("share"), "aria-haspopup": "true" }, icon("share"), el("span", {}, "Share"));
     this.sheetButton = el("button.lt-button.lt-sheet-button", { type: "button", onclick: () => this.openSheet() }, icon("filter"), el("span", {}, "Filters"));
     this.status = el("span.lt-count", { id: "lt-status", role: "status", "aria-live": "polite" });
     this.chips = el("div.lt-chips", {});
@@ -108,7 +108,17 @@ export class Controls {
   // ── parts ──
 
   opener(part) {
-    return el("button.lt-button", { type: "button", "aria-haspopup": "dialog", "data-part": part, onclick: ({ currentTarget }) => this.open(part, currentTarget) }, el("span", {}, PARTS[part].title), el("span.lt-n"), icon("down"));
+    return el("button.lt-button", { ...this.opens(part), "aria-haspopup": "dialog", "data-part": part }, el("span", {}, PARTS[part].title), el("span.lt-n"), icon("down"));
+  }
+
+  opens(part) {
+    return {
+      type: "button",
+      "aria-expanded": "false",
+      // the browser closes an open menu between the press and the click
+      onpointerdown: ({ currentTarget }) => (this.closing = currentTarget === this.opener_),
+      onclick: ({ currentTarget }) => (this.closing ? (this.closing = false) : this.open(part, currentTarget)),
+    };
   }
 
   sizeChip({ key, title, words }) {
@@ -121,6 +131,7 @@ export class Controls {
 
   open(part, button) {
     if (this.opener_ === button && this.popover.matches(":popover-open")) return this.popover.hidePopover();
+    this.opener_?.setAttribute("aria-expanded", "false");
     if (part !== "share" && !this.state?.counts) return;
     this.opened = part === "share" ? this.shareMenu() : PARTS[part].build(this.state);
     this.popover.replaceChildren(this.opened.node);

@@ -108,6 +108,28 @@ def test_each_filter_narrows_and_stands_in_the_address(
     assert set(asked(page)) == params
 
 
+def test_a_filter_button_closes_its_own_menu_and_yields_to_the_next(page: Page, sample: Served) -> None:
+    open_table(page, sample)
+    menu = page.locator(".lt-pop")
+    types, family = page.locator("[data-part=types]"), page.locator("[data-part=family]")
+    types.click()
+    expect(menu).to_be_visible()
+    types.click()
+    expect(menu).to_be_hidden()
+    expect(types).to_have_attribute("aria-expanded", "false")
+    types.click()
+    expect(menu).to_be_visible()
+    family.click()
+    expect(page.locator(".lt-pop-family")).to_be_visible()
+    expect(types).to_have_attribute("aria-expanded", "false")
+    expect(family).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    family.focus()
+    page.keyboard.press("Enter")
+    expect(menu).to_be_visible()
+
+
 def test_the_size_range_and_the_dates_filter(page: Page, sample: Served) -> None:
     open_table(page, sample)
     page.click("[data-part=size]")
