@@ -15,13 +15,14 @@ from typing import Any
 
 import pytest
 
-from evaluator import scale
+from evaluator import parts, scale
 from evaluator.download import Weights, adopt, forget
 from evaluator.energy import Energy
 from evaluator.evaluation import Outcome, Settings, evaluate
 from evaluator.job import MODEL, Failure
+from evaluator.parts import Done, Part, take
 from evaluator.preflight import Box
-from evaluator.scale import Done, Far, Part, box_of, take, work_together
+from evaluator.scale import Far, box_of, work_together
 from evaluator.shares import CannotJoin, Capacity, OutOfReach, Share, ShareFailed, ShareLost, Stopped
 from evaluator.terminal import Lines, OneVoice
 from evaluator.worker import Worker
@@ -78,7 +79,7 @@ def test_parts_that_were_run_differently_are_refused(folder: Path) -> None:
 def test_a_part_tells_what_it_drew_and_leaves_its_run_folder_only_where_wanted(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scale, "this_node", lambda: "n")
+    monkeypatch.setattr(parts, "this_node", lambda: "n")
     request, share = Request(model="org/part", revision="b" * 40), Share("org/part", (MURDER,))
     before = set((workspace / "runs").glob("*"))
     for keep in (False, True):
@@ -100,7 +101,7 @@ def test_nobody_removes_the_weights_of_a_part_that_runs(
         forget([weights.folder])
         return Failure("crashed", f"weights there: {weights.folder.exists()}")
 
-    monkeypatch.setattr(scale.sandbox, "run_child", another_run_ends)
+    monkeypatch.setattr(parts.sandbox, "run_child", another_run_ends)
     outcome = Part(request, load(), Settings(workspace, offline=True))(Share("org/held", (MURDER,)))
     assert isinstance(outcome, Outcome)
     assert outcome.failure == Failure("crashed", "weights there: True")
@@ -146,28 +147,48 @@ def here(shares: list[Share], work: Any, *_: object, **__: object) -> Generator[
 
 
 def test_a_suite_of_one_piece_may_be_cut_too(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scale, "run", here)
-    monkeypatch.setattr(scale, "this_node", lambda: "n")
+    monkeypatch.setattr(parts, "run", here)
+    monkeypatch.setattr(parts, "this_node", lambda: "n")
     settings = Settings(workspace, backend="dummy", offline=True, limit=2, wanted=("ifeval",))
     far = Far(str(tmp_path), Box("b", 1.0, ()), parts=2)
     outcome = far(Request(model="org/piece", revision="b" * 40), load(), LocalStore(tmp_path), settings)
     assert outcome.failure is None, outcome.failure
 
 
+def test_a_part_that_fails_costs_only_itself(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[str, ...]] = []
+
+    def here_twice(shares: list[Share], work: Any, *_: object, **__: object) -> Generator[tuple[Share, Any]]:
+        for share, done in here(shares, work):
+            ran.append(share.tasks)
+            broken = len(ran) == 2
+            yield share, Outcome(failure=Failure("crashed", "once")) if broken else done
+
+    monkeypatch.setattr(parts, "run", here_twice)
+    monkeypatch.setattr(parts, "this_node", lambda: "n")
+    settings = Settings(workspace, backend="dummy", offline=True, limit=2, wanted=("musr",), keep=True)
+    request = Request(model="org/resumed", revision="b" * 40)
+    far = Far(str(tmp_path), Box("b", 1.0, ()), parts=2)
+    first = far(request, load(), LocalStore(tmp_path), settings)
+    assert first.failure == Failure("crashed", "once")
+    assert far(request, load(), LocalStore(tmp_path), settings).result is not None
+    assert sorted(task for share in ran[2:] for task in share) == sorted(ran[1])
+
+
 @pytest.mark.parametrize(
     ("error", "code"), [(OutOfReach, "box"), (ShareLost, "crashed"), (ShareFailed, "unknown"), (Stopped, "stopped")]
 )
-@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("many", [1, 2])
 def test_only_a_cluster_that_is_away_is_nobodys_fault(
-    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception], code: str, parts: int
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception], code: str, many: int
 ) -> None:
     def broken(*_: object, **__: object) -> Generator[tuple[Share, Any]]:
         raise error("so it is")
         yield
 
-    monkeypatch.setattr(scale, "run", broken)
+    monkeypatch.setattr(parts if many > 1 else scale, "run", broken)
     settings = Settings(workspace, backend="dummy", offline=True, limit=2, wanted=("musr",))
-    far = Far(str(tmp_path), Box("b", 1.0, ()), parts=parts)
+    far = Far(str(tmp_path), Box("b", 1.0, ()), parts=many)
     outcome = far(Request(model="org/broken", revision="b" * 40), load(), LocalStore(tmp_path), settings)
     assert outcome.failure is not None
     assert (outcome.failure.code, outcome.failure.message) == (code, "so it is")
