@@ -11,6 +11,7 @@ share whose worker is killed is run again; what it had stored is read, not compu
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from src.core.errors import BoardError
 
 TIMES_REDONE = 3  # a share that kills its worker this often is given up
 POLL = 1.0  # seconds between looks at whether to stop
+PATIENCE = 10.0  # seconds for a cluster to answer at all
 BY_TASK = (  # the parts of an lm-eval result that have an entry for each task
     "results", "configs", "versions", "n-shot", "n-samples", "higher_is_better", "samples", "task_hashes",
     "group_subtasks",
@@ -265,11 +267,19 @@ def _connect(address: str | None) -> Any:
         ) from error
     if not ray.is_initialized():
         try:
+            _knock(address or "")
             ray.init(address=address, log_to_driver=False, include_dashboard=False, configure_logging=False)
         except (OSError, RuntimeError, ValueError) as error:
             cluster = f"The Ray cluster at {address}" if address else "Ray on this machine"
             raise OutOfReach(f"{cluster} cannot be reached: {_last_line(error)}") from error
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody listens at HOST:PORT; Ray itself would try for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
 
 
 def _place(share: Share) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -179,13 +180,11 @@ def test_nothing_runs_on_once_nobody_waits_for_it(tmp_path: Path) -> None:
 
 
 @needs_ray
-def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import ray
-
-    def nobody(**_: object) -> None:
-        raise ConnectionError("nobody listens")
-
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray, "init", nobody)
-    with pytest.raises(OutOfReach, match="cluster at far:1 cannot be reached: nobody listens"):
-        capacity("far:1")
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    with socket.socket() as taken:  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))
+        address = f"{scheme}127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(OutOfReach, match=f"cluster at {address} cannot be reached: .*refused"):
+            capacity(address)
