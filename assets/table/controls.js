@@ -64,14 +64,11 @@ export class Controls {
     const { query, answer, about, total } = state;
     if (document.activeElement !== this.search || this.search.value.trim() !== query.q.trim()) this.search.value = query.q;
     this.search.setAttribute("aria-invalid", Boolean(answer.problem));
-    this.status.textContent = answer.problem ?? (answer.matches === total ? plural(total, "run") : `${count(answer.matches)} of ${plural(total, "run")}`);
+    const found = answer.problem ?? (answer.matches === total ? plural(total, "run") : `${count(answer.matches)} of ${plural(total, "run")}`);
+    if (this.status.textContent !== found) this.status.textContent = found; // what is set is read aloud, even if it is the same
     this.status.classList.toggle("lt-problem", Boolean(answer.problem));
     if (!this.sizes.children.length) this.sizes.append(...about.sizes.map((size) => this.sizeChip(size)));
-    about.sizes.forEach(({ key }, at) => {
-      const chip = this.sizes.children[at];
-      chip.setAttribute("aria-pressed", query.size.includes(key));
-      chip.lastChild.textContent = state.counts ? count(state.counts.size[key]) : "";
-    });
+    about.sizes.forEach(({ key }, at) => this.sizes.children[at].setAttribute("aria-pressed", query.size.includes(key)));
     for (const [part, button] of [...this.buttons, ["columns", this.columns], ["display", this.display], ["ranking", this.ranking]]) {
       const n = part === "columns" ? Number(query.columns !== null) : active(part, query);
       button.classList.toggle("on", n > 0);
@@ -81,8 +78,15 @@ export class Controls {
     if (chips.length || this.chips.children.length) this.chips.replaceChildren(...chips);
     this.reset.disabled = !chips.length && !query.q;
     this.sheetButton.lastChild.textContent = chips.length ? `Filters (${chips.length})` : "Filters";
-    this.opened?.update(state);
     this.showChosen(state.chosen, query);
+    this.recount(state.counts);
+  }
+
+  /** Show how many rows each choice would leave; null: not known yet. */
+  recount(counts) {
+    this.state = { ...this.state, counts };
+    this.state.about.sizes.forEach(({ key }, at) => (this.sizes.children[at].lastChild.textContent = counts ? count(counts.size[key]) : ""));
+    this.opened?.update(this.state);
   }
 
   /** The way to compare the rows chosen, on this board. */

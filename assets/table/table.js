@@ -161,7 +161,7 @@ export class Table {
 
   recount() {
     this.counts = this.answers.counts(this.view.answer.failed);
-    this.controls.update({ ...this.controls.state, counts: this.counts });
+    this.controls.recount(this.counts);
   }
 
   /** The columns of an earlier visit, where the address asks for nothing but its board: a link shows everybody the same. */

@@ -149,6 +149,23 @@ def test_a_row_of_the_first_screen_is_chosen_for_comparison(page: Page, sample: 
     expect(page.locator(".lt-compare")).to_have_text("Compare 1")
 
 
+def test_a_change_is_announced_once_and_counting_leaves_the_chips_alone(page: Page, sample: Served) -> None:
+    open_table(page, sample, "?types=merge,chat")
+    page.evaluate(
+        """() => {
+            window.changes = { status: 0, chips: 0, counts: 0 };
+            const count = (name, where, what) => new MutationObserver(() => window.changes[name]++)
+                .observe(document.querySelector(where), { ...what, childList: true });
+            count('status', '.lt-count');
+            count('chips', '.lt-chips');
+            count('counts', '.lt-sizes', { subtree: true });
+        }"""
+    )
+    page.get_by_role("button", name="Remove merge").click()
+    page.wait_for_function("window.changes.counts > 1")  # at once with the rows, and again when counted
+    assert page.evaluate("window.changes").items() >= {"status": 1, "chips": 1}.items()
+
+
 def test_screenshots(page: Page, sample: Served, shoot: Callable[[Page, str], None]) -> None:
     open_table(page, sample)
     shoot(page, "table")
