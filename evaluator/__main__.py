@@ -164,7 +164,7 @@ def _run(args: argparse.Namespace) -> int:
 
         return run_on_ray(args, settings, chosen)
     notice = terminal.show()
-    box = preflight.describe_box(args.box)
+    box = preflight.describe_box(args.box, device=settings.device)
 
     def spreading(request: Request, suite: Suite, board: Store, own: Settings, **more: Any) -> Outcome:
         return evaluate(request, suite, board, preflight.spread(own, box.gpus_for(request)), **more)
@@ -215,7 +215,7 @@ def _pinned(model: str, revision: str, settings: Settings) -> str:
 
 def _status(args: argparse.Namespace) -> int:
     store, settings = open_store(args.store), settings_of(args)
-    box = preflight.describe_box()
+    box = preflight.describe_box(device=settings.device)
     print(f"{box.name}: {', '.join(box.gpus) or 'no GPU'}, {box.memory_gb:.0f} GB for a model; {sandbox.strength()}")
     for suite in suites_of(args):
         try:

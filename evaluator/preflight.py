@@ -54,9 +54,17 @@ def needed_gb(params_b: float, precision: str) -> float:
     return params_b * BYTES_PER_NUMBER.get(precision, 2.0) * ROOM_FOR_WORK
 
 
-def describe_box(name: str | None = None, gpus: Sequence[Any] | None = None) -> Box:
-    """This machine: its GPUs, each as large as the smallest (`spread` uses several), else its main memory."""
+def describe_box(name: str | None = None, gpus: Sequence[Any] | None = None, device: str | None = None) -> Box:
+    """This machine: its GPUs, each as large as the smallest (`spread` uses several), else its main memory.
+
+    `device`: all that may be used of it, as torch names it.
+    """
     cards = list_gpus() if gpus is None else gpus
+    kind, _, number = (device or "cuda").partition(":")
+    if kind != "cuda":
+        cards = []
+    elif number.isdigit():
+        cards = cards[int(number) :][:1]
     if cards:
         memory = len(cards) * min(card.memory_bytes for card in cards) / 1e9 * GPU_SHARE
     else:

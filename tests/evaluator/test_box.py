@@ -101,6 +101,13 @@ def test_no_model_that_fits_needs_more_gpus_than_there_are() -> None:
         assert box.gpus_for(Request(model="a/b")) == 1
 
 
+def test_a_box_held_to_one_device_claims_what_that_holds() -> None:
+    cards = [Gpu(), Gpu()]
+    assert describe_box("b", cards, "cuda") == describe_box("b", cards)
+    assert describe_box("b", cards, "cuda:1") == Box("b", 72.0, ("H100",))
+    assert describe_box("b", cards, "cpu") == describe_box("b", [])
+
+
 def test_several_cards_count_as_the_smallest() -> None:
     small = Gpu()
     small.memory_bytes = 20 * 10**9

@@ -84,7 +84,7 @@ def test_a_box_claims_anew_after_a_wait_and_spreads_what_one_card_does_not_hold(
         return Outcome("results/x.json")
 
     monkeypatch.setattr(commands, "evaluate", evaluate)
-    monkeypatch.setattr(commands.preflight, "describe_box", lambda _: Box("b", 144.0, ("H100", "H100")))
+    monkeypatch.setattr(commands.preflight, "describe_box", lambda *_, **__: Box("b", 144.0, ("H100", "H100")))
     monkeypatch.setattr(commands.terminal, "stop_on_signals", lambda _: None)
     monkeypatch.setattr("evaluator.worker.ready", lambda *_: None)
     assert main(["run", "--store", str(board), "--workspace", str(tmp_path), "--drain"]) == 0
