@@ -82,8 +82,9 @@
     }
   });
 
-  // --- models chosen for comparison: the table and the model pages choose, the top bar counts
-  const CHOSEN = "lb.compare";
+  // --- models chosen for comparison, on each board its own: the table and the model pages choose, the top bar counts
+  const suite = new URLSearchParams(location.search).get("suite");
+  const CHOSEN = suite ? `lb.compare.${suite}` : "lb.compare";
   const chosenModels = () => {
     try { return JSON.parse(localStorage.getItem(CHOSEN) ?? "[]"); } catch { return []; }
   };
@@ -91,6 +92,7 @@
     const ids = chosenModels();
     const link = document.querySelector('.lb-nav a[data-page="compare"]');
     if (link) link.textContent = ids.length ? `Compare (${ids.length})` : "Compare";
+    if (link && suite) link.search = `?${new URLSearchParams({ suite })}`;
     for (const button of document.querySelectorAll("[data-choose]")) {
       const pressed = ids.includes(button.dataset.choose);
       button.setAttribute("aria-pressed", String(pressed));

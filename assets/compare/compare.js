@@ -34,8 +34,11 @@ for (const fold of page.querySelectorAll("details[data-questions]")) {
 }
 
 // chosen on the table, and no address yet: start with those
-if (!new URLSearchParams(location.search).has("models")) {
+const params = new URLSearchParams(location.search);
+if (!params.has("models")) {
+  const suite = params.get("suite");
   let chosen = [];
-  try { chosen = JSON.parse(localStorage.getItem("lb.compare") ?? "[]"); } catch { /* nothing was chosen */ }
-  if (chosen.length > 1) location.replace(new URL(`compare?${new URLSearchParams({ models: chosen.join(",") })}`, document.baseURI));
+  try { chosen = JSON.parse(localStorage.getItem(suite ? `lb.compare.${suite}` : "lb.compare") ?? "[]"); } catch { /* nothing was chosen */ }
+  params.set("models", chosen.join(","));
+  if (chosen.length > 1) location.replace(new URL(`compare?${params}`, document.baseURI));
 }

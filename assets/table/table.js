@@ -34,7 +34,6 @@ export class Table {
     this.grid.element.append(this.empty);
     root.replaceChildren(this.controls.element, this.grid.element);
     this.fetching = new Set();
-    this.chosen = new Set(remembered("lb.compare") ?? []);
     document.addEventListener("keydown", (event) => this.key(event));
     addEventListener("popstate", () => this.restore());
     addEventListener("pagehide", () => this.leave());
@@ -49,6 +48,8 @@ export class Table {
   async load(query) {
     const mine = (this.loading = Symbol("load"));
     this.query = query;
+    this.choice = query.suite ? `lb.compare.${query.suite}` : "lb.compare"; // rows of two boards cannot be compared
+    this.chosen = new Set(remembered(this.choice) ?? []);
     this.root.setAttribute("aria-busy", "true");
     try {
       const search = location.search.slice(1);
@@ -196,7 +197,7 @@ export class Table {
       if (this.chosen.size >= MOST_COMPARED) return this.controls.say(`At most ${MOST_COMPARED} models can be compared at once`);
       this.chosen.add(id);
     }
-    remember("lb.compare", [...this.chosen]);
+    remember(this.choice, [...this.chosen]);
     this.root.dispatchEvent(new CustomEvent("lb:compare", { bubbles: true, detail: [...this.chosen] }));
     this.grid.show(this.view); // the same rows, marked anew
     this.controls.showChosen(this.chosen, this.query);

@@ -172,6 +172,11 @@ def test_rows_of_another_suite_are_compared_there(page: Page, sample: Served) ->
     page.wait_for_url("**/compare?models=*")
     expect(page.locator(".lb-contrasts thead th")).to_have_count(3)
     expect(page.locator(".lb-contrasts")).to_contain_text("HellaSwag")
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Compare (2)").click()
+    expect(page.locator(".lb-contrasts")).to_contain_text("HellaSwag")
+    open_table(page, sample)  # another board, another choice
+    expect(page.locator(".lt-compare")).to_be_hidden()
+    expect(page.get_by_role("navigation", name="Pages").get_by_role("link", name="Compare")).to_have_text("Compare")
 
 
 # ── addresses ──
