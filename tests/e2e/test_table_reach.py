@@ -151,6 +151,7 @@ def test_a_row_of_the_first_screen_is_chosen_for_comparison(page: Page, sample: 
 
 def test_a_change_is_announced_once_and_counting_leaves_the_chips_alone(page: Page, sample: Served) -> None:
     open_table(page, sample, "?types=merge,chat")
+    page.wait_for_selector(".lt-rows td.lt-c-bbh[class*=lt-x]")  # the last columns have come
     page.evaluate(
         """() => {
             window.changes = { status: 0, chips: 0, counts: 0 };
