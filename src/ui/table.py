@@ -60,8 +60,8 @@ def component(**options: Any) -> Any:
     It holds no rows: the browser asks `board/first.json` for the first screen and `board/rows/…` for the rest, so a new
     snapshot needs no new page. Our own page puts `SKELETON` and `head()` into the document instead: there it need not
     wait for Gradio. The table fires two DOM events that bubble: `lb:compare` (detail: the ids chosen for comparison,
-    also in localStorage `lb.compare`) and `lb:query` (detail: the URL parameters of the view, for pages that carry
-    filters over).
+    also in localStorage `lb.compare`, or `lb.compare.SUITE` where the address names a suite) and `lb:query` (detail:
+    the URL parameters of the view, for pages that carry filters over).
     """
     import gradio as gr
 
