@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,7 +88,7 @@ def evaluate(
         return Outcome(failure=Failure("box", str(error)))
     notice("download", {})
     try:
-        request, weights = _weights(request, settings, folder, stop)
+        request, weights = weights_for(request, settings, folder, stop)
     except download.Unready as unready:
         return Outcome(failure=unready.failure)
     job = plan_job(
@@ -102,10 +102,9 @@ def evaluate(
     run = settings.workspace / "runs" / job.fingerprint()
     run.mkdir(parents=True, exist_ok=True)
     job.write(run / "job.json")
-    log = RunLog(run, [key for key, source in benchmarks.SOURCES.items() if source.gated])
-    in_use = nullcontext() if settings.backend in NO_WEIGHTS else download.in_use(weights)
+    log = log_of(run)
     try:
-        with in_use, Meter(run, kg_per_kwh=suite.carbon.kg_per_kwh if suite.carbon else KG_PER_KWH) as meter:
+        with in_use(weights, settings), meter_of(run, suite) as meter:
             failure = sandbox.run_child(
                 run, settings.benchmarks, settings.limits, nltk_data=punkt, stop=stop, log=log,
                 on_event=lambda event: notice(event["event"], event),
@@ -121,16 +120,17 @@ def evaluate(
     if settings.subset:
         outcome = _estimate(store, run, suite)
     else:
-        outcome = _publish(store, run, suite, proof or {}, {"energy": asdict(meter.energy())})
+        outcome = publish_run(store, run, suite, proof or {}, {"energy": asdict(meter.energy())})
     if outcome.result and not settings.keep:
         download.forget((weights.folder, weights.adapter, weights.delta))
         shutil.rmtree(run, ignore_errors=True)
     return replace(outcome, log=told)
 
 
-def _weights(
-    request: Request, settings: Settings, folder: Path | None, stop: threading.Event | None
+def weights_for(
+    request: Request, settings: Settings, folder: Path | None = None, stop: threading.Event | None = None
 ) -> tuple[Request, download.Weights]:
+    """What the backend loads, on this box, and the request with its revision settled. Raises Unready."""
     models = settings.workspace / "models"
     if settings.backend in NO_WEIGHTS:  # answers without weights; for trying out a board
         return request, download.Weights(models)
@@ -139,7 +139,23 @@ def _weights(
     return request, download.bring(request, models, settings.models, settings.token, stop)
 
 
-def _publish(store: Store, run: Path, suite: Suite, proof: Mapping[str, Any], more: Mapping[str, Any]) -> Outcome:
+def in_use(weights: download.Weights, settings: Settings) -> AbstractContextManager[None]:
+    """Within, the weights stay on the disk. Raises Unready where another run has just removed them."""
+    return nullcontext() if settings.backend in NO_WEIGHTS else download.in_use(weights)
+
+
+def meter_of(run: Path, suite: Suite) -> Meter:
+    """Counts what is drawn while it runs, at the carbon of the suite's grid."""
+    return Meter(run, kg_per_kwh=suite.carbon.kg_per_kwh if suite.carbon else KG_PER_KWH)
+
+
+def log_of(run: Path) -> RunLog:
+    """What a run said, of which nothing of a gated benchmark leaves the box."""
+    return RunLog(run, [key for key, source in benchmarks.SOURCES.items() if source.gated])
+
+
+def publish_run(store: Store, run: Path, suite: Suite, proof: Mapping[str, Any], more: Mapping[str, Any]) -> Outcome:
+    """Publish a finished run folder; why not, where the folder or the store is at fault."""
     try:
         return Outcome(publish.publish(store, run, suite, proof, more))
     except publish.BadRun as error:

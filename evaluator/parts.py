@@ -10,27 +10,24 @@ import json
 import shutil
 import threading
 from collections.abc import Mapping
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from evaluator import evaluation, plan, sandbox
-from evaluator.benchmarks import SOURCES
 from evaluator.checkpoints import is_done, write_json
-from evaluator.download import Unready, Weights, forget, in_use
-from evaluator.energy import KG_PER_KWH, Energy, Meter
+from evaluator.download import Unready, Weights, forget
+from evaluator.energy import Energy
 from evaluator.evaluation import Notice, Outcome, Settings
 from evaluator.job import (
     CHECKPOINTS,
     MODEL,
-    NO_WEIGHTS,
     Failure,
     Job,
     checkpoint_path,
     plan_job,
     samples_path,
 )  # fmt: skip
-from evaluator.run_log import RunLog
 from evaluator.shares import CannotJoin, Share, join_configs, run, split, this_node
 from src.core.errors import BadInput, BoardError
 from src.core.records import Request
@@ -69,7 +66,7 @@ def run_in_parts(
     if failure is not None:
         return Outcome(failure=failure)
     energy = Energy.read(folder)
-    outcome = evaluation._publish(store, folder, suite, proof, {"energy": asdict(energy) if energy else None})
+    outcome = evaluation.publish_run(store, folder, suite, proof, {"energy": asdict(energy) if energy else None})
     if outcome.result and not settings.keep:
         shutil.rmtree(folder, ignore_errors=True)
         _forget(request, brought, address)
@@ -97,14 +94,12 @@ class Part:
     def __call__(self, share: Share) -> Done | Outcome:
         """An Outcome where it failed."""
         settings = replace(self.settings, wanted=share.tasks)
-        carbon = self.suite.carbon
         try:
             punkt = evaluation.ready(self.suite, settings)
-            request, weights = evaluation._weights(self.request, settings, None, None)
+            request, weights = evaluation.weights_for(self.request, settings)
             folder = prepare(request, self.suite, settings, weights)
-            told = RunLog(folder, [key for key, source in SOURCES.items() if source.gated])
-            held = nullcontext() if settings.backend in NO_WEIGHTS else in_use(weights)
-            with held, Meter(folder, kg_per_kwh=carbon.kg_per_kwh if carbon else KG_PER_KWH) as meter:
+            told = evaluation.log_of(folder)
+            with evaluation.in_use(weights, settings), evaluation.meter_of(folder, self.suite) as meter:
                 failure = sandbox.run_child(folder, settings.benchmarks, settings.limits, nltk_data=punkt, log=told)
         except BadInput as error:
             return Outcome(failure=Failure("box", str(error)))
