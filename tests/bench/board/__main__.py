@@ -31,7 +31,7 @@ def main() -> None:
         for rows in ROWS[:1] if args.quick else ROWS:
             store = imported(rows, Path(folder) / str(rows))
             if "table" in parts:
-                table(rows, store, turns=3 if args.quick else 7)
+                table(rows, store, args.quick)
             if "server" in parts:
                 server(rows, store)
             if "sync" in parts:
