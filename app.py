@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -11,17 +12,18 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import NoReturn
 
-from src import commands, settings
-from src.core.errors import BoardError
+from src import __version__, commands, settings
+from src.core.command_line import exit_code
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line: flags that serve the board, and one command for each module of `src.commands`."""
+    """Return the command line: flags that serve the board, and one command for each module of `src.commands`."""
     top = Parser(
         prog="python app.py",
         description="Serve the leaderboard, or run one of its commands.",
         epilog="Without flags: the last copy of the public board, or a made-up sample, while the live one is fetched.",
     )
+    top.add_argument("--version", action="version", version=f"open-llm-leaderboard {__version__}")
     settings.add_options(top)
     subparsers = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for module in iter_modules(commands.__path__):
@@ -33,27 +35,30 @@ def parser() -> argparse.ArgumentParser:
 def serve(args: argparse.Namespace) -> int:
     """Open the board and serve it until stopped."""
     chosen = settings.read(args)
-    from src.board.opening import open_board
+    from src.board.live.opening import open_board
     from src.ui.app import build_app, launch
 
     board = open_board(chosen)
     board.start()
     try:
-        demo = build_app(board, chosen)
-        url = launch(demo, board, chosen)
+        running = launch(build_app(board, chosen), board, chosen)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: running.stop())
         shown = {"sample": "made-up sample data", "copy": "the last copy", "none": "nothing yet"}.get(
             board.state.source
         )
         while_asking = f"; {shown} while {board.store.name} is fetched" if shown else ""
-        print(f"{chosen.name} is at {url}{while_asking}. Ctrl+C stops it.", flush=True)
-        demo.block_thread()
+        name = settings.effective(chosen, board.state.profile.config).name
+        print(f"{name} is at {running.url}{while_asking}. Ctrl+C stops it.", flush=True)
+        running.wait()
+        running.close()
     finally:
         board.stop()
     return 0
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what there is where a command is misspelled."""
+    """Says what there is if a command is misspelled."""
 
     def error(self, message: str) -> NoReturn:
         if wrong := re.search(r"argument COMMAND: invalid choice: '(.*)' \(choose from (.*)\)", message):
@@ -67,12 +72,12 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; a `BoardError` is printed as its sentence and gives 1."""
-    args = parser().parse_args(argv)
-    try:
+
+    def run() -> int:
+        args = parser().parse_args(argv)
         return getattr(args, "run", serve)(args) or 0
-    except BoardError as error:
-        print(f"{error}", file=sys.stderr)
-        return 1
+
+    return exit_code(run)
 
 
 if __name__ == "__main__":

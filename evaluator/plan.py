@@ -1,8 +1,9 @@
-"""`python -m evaluator plan MODEL`: memory, tokens, time and cost of a suite, from the model's config.json alone.
+"""`python -m evaluator plan MODEL`: estimate memory, tokens, time and cost of a suite from the model's config.json.
 
-The work of a task was counted once, with a tokenizer of 8,000 entries (`work.json`: tokens that all its prompts share,
-then per document the tokens of the trie, the positions scored, what stock forwards, and the tokens a usual answer has).
-Larger vocabularies need fewer tokens; the shape of the model is built on torch's meta device, where it costs nothing.
+The work of each task was counted once, with a tokenizer of 8,000 entries (`work.json`: tokens that all its prompts
+share; per document the tokens of the trie, the scored positions, the tokens that stock forwards, and the tokens of a
+typical answer). Larger vocabularies need fewer tokens. The model's shape is built on torch's meta device, without
+memory for its weights.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import itertools
 import json
 import math
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,26 +20,26 @@ from pathlib import Path
 from typing import Any
 
 from src.core import suites
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
+from src.core.model.memory import BYTES_PER_NUMBER, devices_for, run_gb
 
 WORK: dict[str, dict[str, float]] = json.loads(Path(__file__).with_name("work.json").read_text(encoding="utf-8"))
 TOKENS_OF_VOCABULARY = ((256, 2.9), (1_000, 1.35), (8_000, 1.0), (32_000, 0.92), (128_000, 0.83), (256_000, 0.8))
-"""Tokens for the same text, relative to 8,000 entries. Up to 32,000 measured on the benchmarks; beyond, an estimate."""
-BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "8bit": 1.0, "4bit": 0.56, "GPTQ": 0.56}
-ROWS = 64  # texts generated at once
-PACK = {"cpu": 1024, "gpu": 8192}  # tokens of a forward
+"""Tokens for the same text, relative to 8,000 entries: measured on the benchmarks up to 32,000, estimated beyond."""
+ROWS = 64  # texts generated in parallel
+PACK = {"cpu": 1024, "gpu": 8192}  # tokens per forward pass
 
 
 @dataclass(frozen=True)
 class Device:
-    """What a machine can do. Peaks are the makers'; `share` of them is what packs reach (assumed until measured)."""
+    """The speed of a machine. Peaks are the manufacturers'; packs reach the fraction `share` of them (assumed)."""
 
     name: str
-    flops: float  # a second, at 16 bits where the device has them
-    bandwidth: float  # bytes a second
+    flops: float  # per second, in 16 bits if the device supports them
+    bandwidth: float  # bytes per second
     memory: float  # bytes
     share: float = 0.4
-    dollars_an_hour: float | None = None  # a usual price to rent it
+    dollars_an_hour: float | None = None  # typical rental price
 
 
 DEVICES = {
@@ -50,30 +52,30 @@ DEVICES = {
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What of a model decides its cost."""
+class ModelShape:
+    """The properties of a model that decide its cost."""
 
     parameters: int
-    active: int  # of them, multiplied with every token: no embeddings, no LM head, the experts that are chosen
+    active: int  # used for every token: without embeddings and LM head, with the selected experts only
     layers: int
     hidden: int
-    attention: int  # heads × size of one
-    past: int  # numbers kept for each token of a text
+    attention: int  # heads × head size
+    past: int  # numbers cached for each token of a text
     vocabulary: int
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The capacity that one model on some tasks takes. Unknown is None."""
+    """The estimated cost of one model on some tasks. Unknown is None."""
 
-    shape: Shape
+    shape: ModelShape
     device: Device
     precision: str
     weights: float  # bytes
-    memory: float  # bytes: weights, pasts, and the largest forward
+    memory: float  # bytes of weights and activations
     gpus: int
     tokens: float  # to forward: prompts as a trie, and answers
-    stock_tokens: float  # what stock `hf` forwards, padding not counted
+    stock_tokens: float  # that stock `hf` forwards, without padding
     generated: float
     seconds: float
     dollars: float | None
@@ -81,12 +83,14 @@ class Plan:
 
 
 def plan(config: Mapping[str, Any], items: Mapping[str, int], device: Device, precision: str = "bfloat16") -> Plan:
-    """Estimate a run of `items` {task: documents}. Raises BadInput for a configuration transformers cannot build."""
+    """Estimate a run of `items` (task → number of documents).
+
+    Raise BadInputError if transformers cannot build the configuration.
+    """
     shape = shape_of(config)
     scale = tokens_for(shape.vocabulary)
-    size = BYTES[precision]
+    size = BYTES_PER_NUMBER[precision]
     tokens = stock = generated = seconds = 0.0
-    longest = 0.0
     for task, documents in items.items():
         if task not in WORK:
             continue
@@ -94,18 +98,16 @@ def plan(config: Mapping[str, Any], items: Mapping[str, int], device: Device, pr
         prompts = (work["shared"] + work["document"] * documents) * scale
         answers = work.get("answer", 0.0) * documents
         context = work["shared"] * scale + _pack(device) / 2
-        longest = max(longest, work["shared"] * scale + 2048)
         tokens += prompts + answers
         stock += work["stock"] * documents * scale + answers
         generated += answers
         scored = work["scored"] * documents * scale
-        seconds += _reading(shape, prompts, scored, context, device, size)
-        seconds += _writing(shape, answers, (work["shared"] + work["document"]) * scale + 200, device, size)
+        seconds += _reading_seconds(shape, prompts, scored, context, device, size)
+        seconds += _writing_seconds(shape, answers, (work["shared"] + work["document"]) * scale + 200, device, size)
     weights = shape.parameters * size
-    pasts = (ROWS * 1500 if generated else 2 * longest) * shape.past * min(size * 2, 4.0 if size == 4 else 2.0)
-    forward = _pack(device) * (12 * shape.hidden + 2 * shape.vocabulary) * 2
-    memory = weights * 1.05 + pasts + forward
-    gpus = max(1, math.ceil(memory / (0.92 * device.memory)))
+    billions = shape.parameters / 1e9
+    memory = 1e9 * run_gb(billions, precision)
+    gpus = devices_for(run_gb(billions, precision), device.memory / 1e9)
     seconds += 60 * (weights / 16e9)  # reading the weights from disk
     price = device.dollars_an_hour
     return Plan(
@@ -124,8 +126,8 @@ def plan(config: Mapping[str, Any], items: Mapping[str, int], device: Device, pr
     )
 
 
-def shape_of(config: Mapping[str, Any]) -> Shape:
-    """A model's shape, from modules that hold no numbers."""
+def shape_of(config: Mapping[str, Any]) -> ModelShape:
+    """Return a model's shape, from modules on the meta device."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -135,7 +137,7 @@ def shape_of(config: Mapping[str, Any]) -> Shape:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(made)
     except Exception as error:
-        raise BadInput(
+        raise BadInputError(
             f"transformers cannot build a causal language model from this config.json "
             f"({type(error).__name__}: {error}). Check `model_type` and `architectures`."
         ) from error
@@ -155,7 +157,7 @@ def shape_of(config: Mapping[str, Any]) -> Shape:
     head = int(getattr(text, "head_dim", None) or int(text.hidden_size) // heads)
     kept = int(getattr(text, "num_key_value_heads", None) or heads)
     layers = int(text.num_hidden_layers)
-    return Shape(
+    return ModelShape(
         parameters=sum(weights.numel() for _, weights in names.values()),
         active=int(active),
         layers=layers,
@@ -170,7 +172,7 @@ EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
 
 
 def tokens_for(vocabulary: int) -> float:
-    """Tokens of a text with a vocabulary of this size, relative to 8,000; straight lines over its logarithm."""
+    """Return the tokens of a text relative to 8,000 entries, interpolated linearly over the vocabulary's logarithm."""
     points = [(math.log2(size), tokens) for size, tokens in TOKENS_OF_VOCABULARY]
     at = min(max(math.log2(vocabulary), points[0][0]), points[-1][0])
     for (low, before), (high, after) in itertools.pairwise(points):
@@ -180,7 +182,7 @@ def tokens_for(vocabulary: int) -> float:
 
 
 def this_machine(seconds: float = 1.0) -> Device:
-    """The CPU this runs on, by the speed of the multiplications that a forward consists of."""
+    """Measure this machine's CPU by matrix multiplications of the shape that a forward pass uses."""
     import psutil
     import torch
 
@@ -188,7 +190,7 @@ def this_machine(seconds: float = 1.0) -> Device:
     rates: list[float] = []
     until = time.perf_counter() + seconds
     while time.perf_counter() < until or len(rates) < 3:
-        started = time.process_time() / torch.get_num_threads()  # its own time: others use this machine too
+        started = time.process_time() / torch.get_num_threads()  # without the time of other processes
         torch.nn.functional.linear(row, weights)
         rates.append(
             2 * row.numel() * len(weights) / max(1e-9, time.process_time() / torch.get_num_threads() - started)
@@ -197,17 +199,16 @@ def this_machine(seconds: float = 1.0) -> Device:
     return Device("this CPU", rate, 10e9, float(psutil.virtual_memory().available), CPU_SHARE)
 
 
-CPU_SHARE = 0.75  # of what multiplications alone reach, by a 110M-parameter model in float32
+CPU_SHARE = 0.75  # of the speed of multiplications alone, measured with a 110M-parameter model in float32
 
 
 def describe(plan: Plan) -> str:
-    """A plan in a few lines."""
-    gib = 2**30
+    """Return a plan as a few lines of text."""
     shape = plan.shape
     lines = [
         f"{shape.parameters / 1e9:.2f} B parameters, {shape.active / 1e9:.2f} B active per token, "
         f"{shape.layers} layers, vocabulary {shape.vocabulary:,}",
-        f"memory   {plan.memory / gib:.1f} GiB in {plan.precision} (weights {plan.weights / gib:.1f}): "
+        f"memory   {plan.memory / 1e9:.1f} GB in {plan.precision} (weights {plan.weights / 1e9:.1f}): "
         f"{plan.gpus} × {plan.device.name}",
         f"tokens   {plan.tokens / 1e6:.2f} M to forward, {plan.generated / 1e6:.2f} M of them generated; "
         f"stock hf: {plan.stock_tokens / 1e6:.1f} M",
@@ -219,23 +220,25 @@ def describe(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add `plan` to the command line."""
-    parser = commands.add_parser("plan", help="memory, tokens, time and cost of a model, before anything is downloaded")
+    parser = commands.add_parser(
+        "plan", help="estimate memory, tokens, time and cost of a model without downloading it"
+    )
     parser.add_argument("model", help="org/name on the Hub, a folder, or a config.json")
     parser.add_argument("--revision", default="main")
     parser.add_argument("--suite", default=suites.DEFAULT, metavar="NAME")
     parser.add_argument("--tasks", default="", metavar="A,B", help="only these benchmarks or tasks")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N items of each task")
     parser.add_argument("--device", default="h100", choices=[*DEVICES, "here"])
-    parser.add_argument("--precision", default="bfloat16", choices=list(BYTES))
-    parser.add_argument("--price", type=float, metavar="DOLLARS", help="of one device for an hour")
-    parser.add_argument("--json", action="store_true", help="the estimate as JSON")
-    parser.set_defaults(run=_run)
+    parser.add_argument("--precision", default="bfloat16", choices=list(BYTES_PER_NUMBER))
+    parser.add_argument("--price", type=float, metavar="DOLLARS", help="price of one device per hour")
+    parser.add_argument("--json", action="store_true", help="print the estimate as JSON")
+    return parser
 
 
 def items_of(suite: suites.Suite, wanted: Sequence[str] = (), limit: int | None = None) -> dict[str, int]:
-    """Documents by task of a suite, or of the benchmarks and tasks `wanted`; tasks of unknown size are left out."""
+    """Return task → number of documents of a suite, or of the `wanted` part of it, without tasks of unknown size."""
     return {
         task.name: min(task.items, limit or task.items)
         for benchmark in suite.benchmarks
@@ -245,13 +248,16 @@ def items_of(suite: suites.Suite, wanted: Sequence[str] = (), limit: int | None 
 
 
 def weigh(items: Mapping[str, int]) -> dict[str, float]:
-    """How much work each task is, against the others: tokens read, and ten for each token written."""
+    """Return task → relative work: tokens read, plus ten for each token generated."""
     known = {task: WORK[task] for task in items if task in WORK}
     return {task: (work["document"] + 10 * work.get("answer", 0.0)) * items[task] for task, work in known.items()}
 
 
 def read_config(model: str, revision: str = "main") -> dict[str, Any]:
-    """A model's config.json: of a folder, a file, or the Hub (that one file only). Raises BadInput if there is none."""
+    """Read a model's config.json from a folder, a file, or the Hub (only that file).
+
+    Raise BadInputError if there is none.
+    """
     path = Path(model)
     if path.is_dir():
         path = path / "config.json"
@@ -262,36 +268,49 @@ def read_config(model: str, revision: str = "main") -> dict[str, Any]:
         try:
             path = Path(hf_hub_download(model, "config.json", revision=revision))
         except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-            raise BadInput(f"{model} has no config.json that could be read: {error}") from error
+            raise BadInputError(f"{model} has no readable config.json: {error}") from error
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise BadInput(f"{path} is not a config.json that could be read: {error}") from error
+        raise BadInputError(f"{path} is not a readable config.json: {error}") from error
 
 
-def _run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
+    """Print the plan of one model."""
     from dataclasses import asdict, replace
 
+    _note("reading config.json")
+    config = read_config(args.model, args.revision)
+    if args.device == "here":
+        _note("measuring this CPU")
     device = this_machine() if args.device == "here" else DEVICES[args.device]
     if args.price is not None:
         device = replace(device, dollars_an_hour=args.price)
     wanted = [part for part in args.tasks.split(",") if part]
     items = items_of(suites.load(args.suite), wanted, args.limit)
-    found = plan(read_config(args.model, args.revision), items, device, args.precision)
-    print(json.dumps(asdict(found)) if args.json else describe(found))
+    _note("building the model's shape, without its weights")
+    estimate = plan(config, items, device, args.precision)
+    print(json.dumps(asdict(estimate)) if args.json else describe(estimate))
     return 0
 
 
-def _reading(shape: Shape, tokens: float, scored: float, context: float, device: Device, size: float) -> float:
-    """Seconds for prompts: multiplications, or the weights' way through memory if packs are few."""
+def _note(step: str) -> None:
+    """Report the current step on standard error: importing torch alone takes seconds. Standard output may be JSON."""
+    print(f"{step} …", file=sys.stderr, flush=True)
+
+
+def _reading_seconds(
+    shape: ModelShape, tokens: float, scored: float, context: float, device: Device, size: float
+) -> float:
+    """Return the seconds for prompts: the multiplications, or reading the weights from memory if that takes longer."""
     flops = tokens * (2 * shape.active + 4 * shape.layers * shape.attention * context)
     flops += scored * 2 * shape.hidden * shape.vocabulary
     forwards = math.ceil(tokens / _pack(device))
     return max(flops / (device.flops * device.share), forwards * shape.parameters * size / device.bandwidth)
 
 
-def _writing(shape: Shape, tokens: float, length: float, device: Device, size: float) -> float:
-    """Seconds for answers: every step brings the weights and the rows' pasts through memory once."""
+def _writing_seconds(shape: ModelShape, tokens: float, length: float, device: Device, size: float) -> float:
+    """Return the seconds for answers: every step reads the weights and the caches of all rows from memory once."""
     steps = tokens / ROWS
     moved = shape.parameters * size + ROWS * length * shape.past * max(2.0, size)
     flops = ROWS * 2 * (shape.active + shape.hidden * shape.vocabulary)

@@ -1,4 +1,4 @@
-"""What a person at the box sees, and how they stop it: progress bars in a terminal, one line a step in a log."""
+"""Show progress to the operator (bars in a terminal, one line per step in a log) and handle stop signals."""
 
 from __future__ import annotations
 
@@ -10,28 +10,44 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from src.core.engine_way import is_off, way_words
+from src.core.redact import clean
+
 Line = Callable[[Mapping[str, Any]], str]
 
-SENTENCES: dict[str, Line] = {
-    "idle": lambda said: f"nothing to do{_why(said['waiting'])}" + _again(said["seconds"]),
-    "claimed": lambda said: f"{said['model']} ({said['precision']}): claimed, run {said['slot']}",
-    "download": lambda said: f"{said.get('model', 'the model')}: bringing the weights",
-    "loading": lambda said: f"{said.get('model', 'the model')}: loading",
-    "checkpoint": lambda said: f"{said.get('model', 'the model')}: {', '.join(said['tasks'])} done",
-    "publish": lambda said: f"{said.get('model', 'the model')}: storing results and answers",
-    "finished": lambda said: f"{said['model']}: finished, {said['result']}",
-    "ended": lambda said: f"{said['model']}: {said['code']}: {said['message']}",
-    "lost": lambda said: f"{said['model']}: {said['problem']}",
-    "store": lambda said: f"the store does not answer: {said['problem']}",
+MESSAGES: dict[str, Line] = {
+    "idle": lambda event: f"no request to run{_why(event['waiting'])}" + _again(event["seconds"]),
+    "claimed": lambda event: f"{event['model']} ({event['precision']}): claimed, attempt {event['slot']}",
+    "download": lambda event: f"{event.get('model', 'the model')}: downloading the weights",
+    "loading": lambda event: f"{event.get('model', 'the model')}: loading",
+    "way": lambda event: f"{event.get('model', 'the model')}: {engine_sentence(event)}",
+    "checkpoint": lambda event: f"{event.get('model', 'the model')}: {', '.join(event['tasks'])} done",
+    "publish": lambda event: f"{event.get('model', 'the model')}: storing results and answers",
+    "trial": lambda event: f"{event['model']}: {event['code']}; trying a tiny model, in case this machine is at fault",
+    "finished": lambda event: f"{event['model']}: finished, {event['result']}",
+    "ended": lambda event: f"{event['model']}: {event['code']}: {event['message']}",
+    "lost": lambda event: f"{event['model']}: {event['problem']}",
+    "store": lambda event: f"the store does not answer: {event['problem']}",
 }
 
 
+def engine_sentence(way: Mapping[str, Any]) -> str:
+    """Return how the engine runs a model's requests, from an event "way"; in capitals if it is off."""
+    scoring, generation = way.get("scoring"), way.get("generation")
+    words = way_words(scoring, generation)
+    if is_off(scoring, generation):
+        words = words.upper()
+    # the child wrote the reason: force it into one printable line
+    reason = "".join(c if c.isprintable() else " " for c in str(way.get("reason") or ""))[:300]
+    return f"engine {words}: {reason}" if "stock" in words.lower() else f"engine {words}"
+
+
 def _why(waiting: Mapping[str, int]) -> str:
-    return "; waiting: " + ", ".join(f"{many} {reason}" for reason, many in waiting.items()) if waiting else ""
+    return "; pending: " + ", ".join(f"{count} {reason}" for reason, count in waiting.items()) if waiting else ""
 
 
 def _again(seconds: float | None) -> str:
-    return f"; looking again in {seconds:.0f} s" if seconds else ""
+    return f"; next check in {seconds:.0f} s" if seconds else ""
 
 
 class Lines:
@@ -41,15 +57,15 @@ class Lines:
         self._write = write
 
     def __call__(self, what: str, particulars: Mapping[str, Any]) -> None:
-        if what in SENTENCES:
-            self._write(f"{datetime.now():%F %T} {SENTENCES[what](particulars)}")
+        if what in MESSAGES:
+            self._write(f"{datetime.now():%F %T} {clean(MESSAGES[what](particulars))}")
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no resource is open."""
 
 
 class Bars:
-    """A bar for the tasks of the run and one for the answers of the task at hand; steps scroll above them."""
+    """A progress bar for the answers of the current task; messages scroll above it."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -83,12 +99,12 @@ class Bars:
             self._lines(what, particulars)
 
     def close(self) -> None:
-        """Give the terminal back."""
+        """Restore the terminal."""
         self._progress.stop()
 
 
-class OneVoice:
-    """Lines for several workers at one queue: that nothing is to be done is said by one of them."""
+class SharedLines:
+    """Lines for several workers of one queue: only one of them reports that there is nothing to do."""
 
     def __init__(self, lines: Lines, clock: Callable[[], float] = time.monotonic) -> None:
         self._lines, self._clock = lines, clock
@@ -105,20 +121,20 @@ class OneVoice:
 
 
 def stop_on_signals(stops: Sequence[threading.Event]) -> None:
-    """From now on SIGINT and SIGTERM set all of `stops`; whoever asks once more gets a KeyboardInterrupt."""
-    asked = threading.Event()
+    """Let SIGINT and SIGTERM set all of `stops`; a second signal raises KeyboardInterrupt."""
+    requested = threading.Event()
 
     def stop(*_: object) -> None:
-        if asked.is_set():
+        if requested.is_set():
             raise KeyboardInterrupt
-        print("stopping: what runs goes back into the queue (once more: at once)", flush=True)
-        for each in (asked, *stops):
-            each.set()
+        print("stopping: the running request returns to the queue (repeat to stop immediately)", flush=True)
+        for event in (requested, *stops):
+            event.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
 
 
 def show() -> Lines | Bars:
-    """Bars where somebody watches, lines where not."""
+    """Return Bars for a terminal, else Lines."""
     return Bars() if sys.stderr.isatty() and sys.stdout.isatty() else Lines()

@@ -37,7 +37,7 @@ def test_help_names_every_command_with_a_line_on_it() -> None:
         ),
         (["explain", "no-such-file.json"], "no-such-file.json cannot be read: No such file or directory."),
         (["--store", "no-such-folder"], "There is no folder no-such-folder."),
-        (["--port", "0"], "--port is '0', but it takes N"),
+        (["--port", "0"], "--port is '0', but N should be"),
     ],
 )
 def test_a_mistake_is_answered_in_a_sentence(argv: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +45,7 @@ def test_a_mistake_is_answered_in_a_sentence(argv: list[str], says: str, capsys:
         code = app.main(argv)
     except SystemExit as stopped:
         code = int(stopped.code or 0)
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     assert code in (1, 2)
-    assert said.err.startswith(says)
-    assert "Traceback" not in said.err
+    assert output.err.startswith(says)
+    assert "Traceback" not in output.err

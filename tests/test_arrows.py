@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+SHARED = ("evaluator.fence", "evaluator.job", "evaluator.run_files", "evaluator.settings", "evaluator.task_facts")
+EVALUATOR = (
+    *("evaluator.cluster", "evaluator.worker", "evaluator.run", "evaluator.child", "evaluator.engine", "evaluator.box"),
+    *SHARED,
+)
 
 # room → the rooms it may import from; the longest matching name counts
 ARROWS = {
@@ -20,13 +28,26 @@ ARROWS = {
     "src.settings": {"src.core"},
     "src.sample": {"src.sample", "src.core"},
     "src.core": {"src.core"},
-    "evaluator": {"evaluator", "src.core"},
+    # the parent: worker → run; what it starts, the child, never imports it
+    "evaluator": {"evaluator", *EVALUATOR, "src.core"},
+    "evaluator.cluster": {"evaluator", *EVALUATOR, "src.core"},
+    "evaluator.worker": {"evaluator.run", "evaluator.box", *SHARED, "src.core"},
+    "evaluator.run": {"evaluator.child", "evaluator.engine", "evaluator.box", *SHARED, "src.core"},
+    "evaluator.child": {"evaluator.engine", *SHARED, "src.core"},
+    "evaluator.box": {*SHARED, "src.core"},
+    "evaluator.engine": {"src.core"},
+    # what parent and child have in common
+    "evaluator.fence": {"src.core"},
+    "evaluator.settings": {"src.core"},
+    "evaluator.task_facts": {"src.core"},
+    "evaluator.job": {"evaluator.task_facts", "src.core"},
+    "evaluator.run_files": {"evaluator.job", "src.core"},
 }
 
 # package → the rooms that alone may import it
 OWNERS = {
     "gradio": ("src.ui",),
-    "lm_eval": ("evaluator.harness", "evaluator.engine"),
+    "lm_eval": ("evaluator.child.harness", "evaluator.child.harness_tasks", "evaluator.engine"),
     "torch": ("evaluator",),
     "transformers": ("evaluator",),
     "starlette": ("src.ui", "src.board.api"),
@@ -46,8 +67,7 @@ def imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             yield node.module
-            if node.module in ("src", "evaluator"):
-                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def room_of(module: str) -> str | None:
@@ -70,6 +90,15 @@ def test_a_module_imports_only_along_the_arrows(module: str) -> None:
         assert to is None or to == room or to in ARROWS[room], f"{module} imports {name}, against the arrows"
 
 
+def test_no_module_imports_itself_through_others() -> None:
+    """Imports within functions and for type checkers count: a module must be readable without those that use it."""
+    graph = {module: {name for name in imports(path) if name in MODULES} - {module} for module, path in MODULES.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(reversed(error.args[1])))
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_a_package_is_imported_only_where_it_belongs(module: str) -> None:
     for name in imports(MODULES[module]):
@@ -79,35 +108,23 @@ def test_a_package_is_imported_only_where_it_belongs(module: str) -> None:
 
 
 def test_every_import_is_a_requirement_or_comes_with_python() -> None:
-    """What src imports must be in requirements.txt, since a Space installs nothing else."""
-    wanted = {line.split(">")[0].split("[")[0].split("=")[0].strip() for line in _lines("requirements.txt")}
-    named = {
-        "re2": "google-re2",
-        "huggingface_hub": "huggingface-hub",
-        "yaml": "huggingface-hub",
-        "markdown_it": "markdown-it-py",
+    """Every package that src imports is in requirements.in by its own name: a Space installs nothing else."""
+    required = {
+        re.split(r"[<>=\[]", line)[0].strip()
+        for line in (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
+        if not line.startswith(("#", "-"))
     }
-    with_others = {
-        "numpy": "pandas",
-        "pydantic": "gradio",
-        "starlette": "gradio",
-        "fastapi": "gradio",
-        "httpx": "gradio",
-        "orjson": "gradio",
+    distributions = {"yaml": "pyyaml", "markdown_it": "markdown-it-py"}
+    imported = {
+        name.partition(".")[0]: module
+        for module, path in MODULES.items()
+        if not module.startswith("evaluator")
+        for name in imports(path)
     }
-    missing = set()
-    for module, path in MODULES.items():
-        if module.startswith("evaluator"):
-            continue
-        for name in imports(path):
-            top = name.partition(".")[0]
-            if top in sys.stdlib_module_names or top in ("src", "evaluator", "app"):
-                continue
-            if named.get(top, with_others.get(top, top)) not in wanted:
-                missing.add(f"{module} imports {top}")
+    ours = {*sys.stdlib_module_names, "src", "evaluator", "app"}
+    missing = {
+        f"{module} imports {top}"
+        for top, module in imported.items()
+        if top not in ours and distributions.get(top, top.replace("_", "-")) not in required
+    }
     assert not missing, ", ".join(sorted(missing))
-
-
-def _lines(name: str) -> list[str]:
-    text = (ROOT / name).read_text(encoding="utf-8")
-    return [line for line in map(str.strip, text.splitlines()) if line and not line.startswith(("#", "-"))]

@@ -1,7 +1,11 @@
 // The Compare page: names offered while typing, and questions fetched when their fold is opened.
+/** @type {any} */
 const page = document.querySelector("[data-compare]");
+/** @type {any} */
 const input = page.querySelector("input[name=add]");
+/** @type {any} */
 const names = page.querySelector("datalist");
+/** @type {any} */
 let waiting = null;
 
 input?.addEventListener("input", () => {
@@ -17,7 +21,9 @@ async function offer() {
   const answer = await fetch(new URL(`${page.dataset.find}?${params}`, document.baseURI)).catch(() => null);
   if (!answer?.ok || typed !== input.value.trim()) return;
   names.replaceChildren(
-    ...(await answer.json()).map(({ id, name }) => Object.assign(document.createElement("option"), { value: id, label: name })),
+    ...(await answer.json()).map(({ id, name }) =>
+      Object.assign(document.createElement("option"), { value: id, label: name }),
+    ),
   );
 }
 
@@ -29,7 +35,7 @@ for (const fold of page.querySelectorAll("details[data-questions]")) {
     const answer = await fetch(from).catch(() => null);
     const place = fold.querySelector("div");
     if (!answer) place.textContent = "The answers could not be fetched. Close and reload the page to try again.";
-    else place.innerHTML = await answer.text(); // escaped where it was made: src/ui/compare.py
+    else place.innerHTML = await answer.text(); // escaped where it was made: src/ui/pages/compare/page.py
   });
 }
 
@@ -38,7 +44,11 @@ const params = new URLSearchParams(location.search);
 if (!params.has("models")) {
   const suite = params.get("suite");
   let chosen = [];
-  try { chosen = JSON.parse(localStorage.getItem(suite ? `lb.compare.${suite}` : "lb.compare") ?? "[]"); } catch { /* nothing was chosen */ }
+  try {
+    chosen = JSON.parse(localStorage.getItem(suite ? `lb.compare.${suite}` : "lb.compare") ?? "[]");
+  } catch {
+    /* nothing was chosen */
+  }
   params.set("models", chosen.join(","));
   if (chosen.length > 1) location.replace(new URL(`compare?${params}`, document.baseURI));
 }

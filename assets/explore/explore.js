@@ -1,26 +1,40 @@
 // The Explore page: fetches the chart of the address, draws it in the page's own colours, follows its controls.
+/** @type {any} */
 const page = document.querySelector("[data-explore]");
+/** @type {any} */
 const plot = page.querySelector(".lb-plot");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
+/** @type {any} */
 let library = null; // loaded when the first chart is drawn
+/** @type {any} */
 let shown = null; // the chart on screen, as it came
 let current = 0; // an answer that was overtaken is dropped
 
+const tabs = page.querySelector(".lb-tabs"); // a phone shows only some of them
+const hidden = tabs.querySelector("[aria-current]").getBoundingClientRect().right - tabs.getBoundingClientRect().right;
+tabs.scrollLeft += Math.max(0, hidden);
+
 const loadLibrary = () =>
-  (library ??= new Promise((done, failed) => {
+  (library ??= new Promise((done, fail) => {
     const script = document.createElement("script");
-    script.src = new URL(page.dataset.plotly, document.baseURI);
-    script.onload = () => done(window.Plotly);
-    script.onerror = failed;
+    script.src = new URL(page.dataset.plotly, document.baseURI).href;
+    script.onload = () => done(/** @type {any} */ (window).Plotly);
+    script.onerror = fail;
     document.head.append(script);
   }));
 
 const token = (name) => getComputedStyle(page).getPropertyValue(`--lb-${name}`).trim();
 
-// the inks are told apart on white; on black the dark ones are lifted
+// the inks are distinct on white; on black the dark ones are lifted
 const LIFTED = {
-  "#0072b2": "#4aa8e8", "#d55e00": "#f5833c", "#009e73": "#22c597", "#cc79a7": "#e39ac3", "#e69f00": "#f5b733",
-  "#56b4e9": "#a9dcf9", "#8a7f00": "#cabd2b", "#7f7f7f": "#a8a8a8",
+  "#0072b2": "#4aa8e8",
+  "#d55e00": "#f5833c",
+  "#009e73": "#22c597",
+  "#cc79a7": "#e39ac3",
+  "#e69f00": "#f5b733",
+  "#56b4e9": "#a9dcf9",
+  "#8a7f00": "#cabd2b",
+  "#7f7f7f": "#a8a8a8",
 };
 const isNarrow = () => plot.clientWidth < 640;
 const isDark = () => document.body.classList.contains("dark");
@@ -29,7 +43,8 @@ function inked(trace) {
   const ink = token("text");
   if (trace.meta === "ink") return { ...trace, line: { ...trace.line, color: ink }, marker: { color: ink } };
   if (trace.type === "heatmap") return { ...trace, textfont: { color: ink, size: 13 } };
-  if (trace.type === "bar") { // white words stand in the bars, on one line where there is room
+  if (trace.type === "bar") {
+    // white words stand in the bars, on one line if there is room
     return { ...trace, text: isNarrow() ? trace.text : trace.text.map((words) => words.replace("<br>", ", ")) };
   }
   if (!isDark()) return trace;
@@ -44,15 +59,18 @@ function dressed(layout) {
   const axis = (own = {}) => ({
     ...own,
     title: { ...own.title, font: { size: 13, color: token("quiet") } },
-    gridcolor: token("line"), linecolor: token("line"), tickcolor: token("line"),
+    gridcolor: token("line"),
+    linecolor: token("line"),
+    tickcolor: token("line"),
   });
-  const upright = isNarrow() && !layout.xaxis?.title?.text ? { tickangle: -90 } : {}; // names of groups, too long to lie
+  // names of groups are too long to lie
+  const upright = isNarrow() && !layout.xaxis?.title?.text ? { tickangle: -90 } : {};
   const baseline = (shape) => ({ ...shape, line: { ...shape.line, color: token("quiet") } });
   return {
     ...layout,
     font: { family: getComputedStyle(page).fontFamily, size: 13, color: token("text") },
     hoverlabel: { bgcolor: token("surface"), bordercolor: token("line"), font: { color: token("text") } },
-    // below the picture where there is no room beside its head
+    // below the picture if there is no room beside its head
     legend: { ...layout.legend, font: { color: token("text") }, ...(isNarrow() ? { y: -0.24, yanchor: "top" } : {}) },
     xaxis: { ...axis(layout.xaxis), ...upright },
     yaxis: axis(layout.yaxis),
@@ -77,7 +95,7 @@ async function draw() {
   shown = chart;
   page.querySelector("#lb-chart-title").textContent = chart.title;
   page.querySelector("#lb-chart-words").textContent = chart.sentence;
-  page.querySelector(".lb-numbers").outerHTML = chart.numbers; // escaped where it was made: src/ui/explore.py
+  page.querySelector(".lb-numbers").outerHTML = chart.numbers; // escaped by src/ui/pages/explore/page.py
   await Plotly.react(plot, chart.figure.data.map(inked), dressed(chart.figure.layout), OPTIONS);
   plot.removeAttribute("aria-busy");
   plot.removeAllListeners?.("plotly_click");
@@ -86,9 +104,10 @@ async function draw() {
 
 function open(id) {
   if (typeof id !== "string") return;
-  const [, model, precision, revision] = id.match(/^(.*?)(?:~([^@#]*))?(?:@([^#]*))?(?:#\d+)?$/s); // src/core/contents.py
+  // an id as src/core/frames/contents.py writes it
+  const [, model, precision, revision] = id.match(/^(.*?)(?:~([^@#]*))?(?:@([^#]*))?(?:#\d+)?$/s) ?? [];
   const run = new URLSearchParams(Object.entries({ precision, revision }).filter(([, value]) => value));
-  location.href = new URL(`model/${encodeURI(model)}?${run}`, document.baseURI);
+  location.href = new URL(`model/${encodeURI(model)}?${run}`, document.baseURI).href;
 }
 
 function failed() {
@@ -107,14 +126,14 @@ function ask(params) {
   draw().catch(failed);
 }
 
-page.addEventListener("change", ({ target }) => {
+page.addEventListener("change", (/** @type {any} */ { target }) => {
   if (!target.matches("[data-ask]")) return;
   const params = new URLSearchParams(location.search);
   params.set(target.name, target.value);
   ask(params);
 });
 
-page.addEventListener("click", async ({ target }) => {
+page.addEventListener("click", async (/** @type {any} */ { target }) => {
   const kind = target.closest("[data-picture]")?.dataset.picture;
   if (!kind) return;
   if (!shown) return;
@@ -125,12 +144,19 @@ page.addEventListener("click", async ({ target }) => {
   const paper = { paper_bgcolor: token("bg"), plot_bgcolor: token("bg"), margin: { ...layout.margin, t: 96 } };
   const title = { text: shown.title, x: 0.04, y: 0.96, font: { size: 18, color: token("text") } };
   const picture = { data: shown.figure.data.map(inked), layout: { ...layout, ...paper, title } };
-  Plotly.downloadImage(picture, { format: kind, filename: name, width: 1200, height: 700, scale: kind === "png" ? 2 : 1 });
+  Plotly.downloadImage(picture, {
+    format: kind,
+    filename: name,
+    width: 1200,
+    height: 700,
+    scale: kind === "png" ? 2 : 1,
+  });
 });
 
 // the theme is a class on the body: colours follow it without another answer
 new MutationObserver(() => {
-  if (window.Plotly && shown) window.Plotly.react(plot, shown.figure.data.map(inked), dressed(shown.figure.layout), OPTIONS);
+  const { Plotly } = /** @type {any} */ (window);
+  if (Plotly && shown) Plotly.react(plot, shown.figure.data.map(inked), dressed(shown.figure.layout), OPTIONS);
 }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
 draw().catch(failed);

@@ -1,21 +1,12 @@
 // The samples browser: fetches a screen of answers when it is seen, and one answer when it is opened.
 const KEPT = ["task", "outcome", "find", "page", "item"]; // what of a view stands in the page's address
 
-// the browser's place appears when its tab is opened
-new MutationObserver(() => {
+// the browser's place appears when its tab is opened, or stands in the page already
+const look = () => {
   for (const box of document.querySelectorAll("[data-samples]")) start(box);
-}).observe(document.body, { childList: true, subtree: true });
-
-// a permanent link opens its tab
-if (new URLSearchParams(location.search).get("item")) {
-  const knock = setInterval(() => {
-    const tab = [...document.querySelectorAll("#lb-sections [role=tab]")].find((each) => each.textContent.trim() === "Samples");
-    if (!tab) return;
-    clearInterval(knock);
-    tab.click();
-    tab.scrollIntoView({ block: "start" });
-  }, 100);
-}
+};
+new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+addEventListener("DOMContentLoaded", look);
 
 function start(box) {
   const first = new URL(box.dataset.samples, document.baseURI);
@@ -25,7 +16,7 @@ function start(box) {
     if (value) first.searchParams.set(name, value);
   }
   show(box, first, false);
-  box.addEventListener("click", (event) => {
+  box.addEventListener("click", (/** @type {any} */ event) => {
     const link = event.target.closest("a[data-list]");
     if (!link) return;
     event.preventDefault();
@@ -33,12 +24,15 @@ function start(box) {
   });
   const ask = (form) => {
     const to = new URL(form.getAttribute("action"), document.baseURI);
-    to.search = new URLSearchParams(new FormData(form));
+    to.search = new URLSearchParams(/** @type {any} */ (new FormData(form))).toString();
     show(box, to);
   };
-  box.addEventListener("submit", (event) => { event.preventDefault(); ask(event.target); });
-  box.addEventListener("change", ({ target }) => target.form && ask(target.form));
-  box.addEventListener("toggle", ({ target }) => target.open && open(target), true);
+  box.addEventListener("submit", (/** @type {any} */ event) => {
+    event.preventDefault();
+    ask(event.target);
+  });
+  box.addEventListener("change", (/** @type {any} */ { target }) => target.form && ask(target.form));
+  box.addEventListener("toggle", (/** @type {any} */ { target }) => target.open && open(target), true);
 }
 
 async function show(box, from, remember = true) {
@@ -46,11 +40,12 @@ async function show(box, from, remember = true) {
   const answer = await fetch(from).catch(() => null);
   box.removeAttribute("aria-busy");
   if (!answer) {
-    box.querySelector("[role=status]").textContent = "The answers could not be fetched; check the connection and try again.";
+    box.querySelector("[role=status]").textContent =
+      "The answers could not be fetched; check the connection and try again.";
     return;
   }
-  const typing = document.activeElement?.name === "find" && box.contains(document.activeElement);
-  box.innerHTML = await answer.text(); // escaped where it was made: src/ui/samples.py
+  const typing = document.activeElement?.matches("[name=find]") && box.contains(document.activeElement);
+  box.innerHTML = await answer.text(); // escaped by the templates
   if (typing) box.querySelector("[name=find]")?.focus();
   if (from.searchParams.get("item")) box.querySelector("details")?.setAttribute("open", "");
   if (remember) {
@@ -71,5 +66,5 @@ async function open(fold) {
   const answer = await fetch(from).catch(() => null);
   const place = fold.querySelector("div");
   if (!answer) place.textContent = "This answer could not be fetched; reload the page to try again.";
-  else place.innerHTML = await answer.text(); // escaped where it was made
+  else place.innerHTML = await answer.text(); // escaped by the templates
 }

@@ -1,19 +1,34 @@
 // The Submit page: checked on the server whenever a field is left, handed in only after everything passed.
+/** @type {any} */
 const page = document.querySelector("[data-submit]");
+/** @type {any} */
 const form = page.querySelector("form");
+/** @type {any} */
 const checks = page.querySelector("[data-checks]");
+/** @type {any} */
 const receipt = page.querySelector("[data-receipt]");
+/** @type {any} */
 const go = page.querySelector(".lb-go");
+/** @type {any} */
 const base = page.querySelector("[data-field=base_model]");
-const AWAY = "The board does not answer. Nothing was submitted, as far as this page knows; see the queue, then try again.";
-const touched = new Set(); // a field nobody has been in is not told what it lacks
+/** @type {any} */
+const meant = page.querySelector("[data-field=is_base_meant]");
+const AWAY =
+  "The board does not answer. Nothing was submitted, as far as this page knows; see the queue, then try again.";
+const touched = new Set(); // what a field lacks is shown once somebody has been in it
 let latest = 0;
+/** @type {any} */
 let asked = null; // the form as it was last checked
 
-const said = () => Object.fromEntries(new FormData(form));
-const post = (path, body) => fetch(new URL(path, document.baseURI), {
-  method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-}).then((answer) => answer.json()).catch(() => null);
+const values = () => Object.fromEntries(new FormData(form));
+const post = (path, body) =>
+  fetch(new URL(path, document.baseURI), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  })
+    .then((answer) => answer.json())
+    .catch(() => null);
 
 const isReady = () => go.getAttribute("aria-disabled") === "false";
 const setReady = (ready) => go.setAttribute("aria-disabled", String(!ready));
@@ -34,55 +49,64 @@ function tell(fields, revision) {
     input.toggleAttribute("aria-invalid", Boolean(wrong));
     if (wrong) input.setAttribute("aria-invalid", "true");
     const words = wrong ?? (input.name === "revision" ? revision : null) ?? "";
-    const place = field.querySelector(".lb-said");
+    const place = field.querySelector(".lb-answer");
     if (place.textContent !== words) place.textContent = words;
   }
 }
 
 async function check() {
   base.hidden = form.weight_type.value === "Original";
-  const now = JSON.stringify(said());
+  meant.hidden = form.weight_type.value !== "Adapter";
+  const now = JSON.stringify(values());
   const mine = ++latest;
   setReady(false);
   if (!form.model.value.trim() && !touched.has("model")) return;
   checks.setAttribute("aria-busy", "true");
-  const answer = await post("submit/check", said());
+  const answer = await post("submit/check", values());
   if (mine !== latest) return;
   checks.removeAttribute("aria-busy");
   asked = now;
   if (!answer) return problem(checks, AWAY);
-  if (answer.said) return problem(checks, answer.said);
+  if (answer.message) return problem(checks, answer.message);
   tell(answer.fields, answer.revision);
-  checks.innerHTML = answer.html; // escaped where it was made: src/ui/submit_answers.py
+  checks.innerHTML = answer.html; // escaped by the templates
   setReady(answer.ok);
 }
 
-form.addEventListener("focusout", ({ target }) => {
+form.addEventListener("focusout", (/** @type {any} */ { target }) => {
   if (target.name !== "model" && target.name !== "base_model") return;
-  if (!target.value.trim() && !touched.has(target.name)) { touched.add(target.name); check(); }
+  if (!target.value.trim() && !touched.has(target.name)) {
+    touched.add(target.name);
+    check();
+  }
 });
-form.addEventListener("change", ({ target }) => { touched.add(target.name); check(); }); // left, or chosen
-form.addEventListener("input", () => { if (JSON.stringify(said()) !== asked) setReady(false); });
+form.addEventListener("change", (/** @type {any} */ { target }) => {
+  touched.add(target.name);
+  check();
+}); // left, or chosen
+form.addEventListener("input", () => {
+  if (JSON.stringify(values()) !== asked) setReady(false);
+});
 
-form.addEventListener("submit", async (event) => {
+form.addEventListener("submit", async (/** @type {any} */ event) => {
   event.preventDefault();
   if (!isReady()) {
     touched.add("model");
     touched.add("base_model");
-    if (JSON.stringify(said()) !== asked || !checks.hasChildNodes()) await check();
+    if (JSON.stringify(values()) !== asked || !checks.hasChildNodes()) await check();
     return form.querySelector("[aria-invalid=true]")?.focus(); // Enter checks; the next one hands in
   }
   setReady(false);
   receipt.replaceChildren();
   checks.setAttribute("aria-busy", "true");
   go.textContent = "Storing …";
-  const answer = await post("submit/hand-in", said());
+  const answer = await post("submit/hand-in", values());
   go.textContent = "Submit";
   checks.removeAttribute("aria-busy");
   if (!answer) problem(receipt, AWAY);
-  else if (!answer.ok) problem(receipt, answer.said);
+  else if (!answer.ok) problem(receipt, answer.message);
   else {
-    receipt.innerHTML = answer.html; // escaped where it was made: src/ui/submit_answers.py
+    receipt.innerHTML = answer.html; // escaped by the templates
     checks.replaceChildren();
     tell({}, null);
     touched.clear();
@@ -91,4 +115,7 @@ form.addEventListener("submit", async (event) => {
   receipt.focus();
 });
 
-if (form.model.value && !form.querySelector("fieldset").disabled) { touched.add("model"); check(); }
+if (form.model.value && !form.querySelector("fieldset").disabled) {
+  touched.add("model");
+  check();
+}

@@ -1,11 +1,15 @@
-// Ways to make one number of several benchmarks, as `src/core/statistics/aggregate.py` does; an unknown cell leaves the row unknown.
+// Ways to make one number of several benchmarks, as `src/core/statistics/aggregate.py` does; an unknown cell leaves the
+// row unknown.
 
-/** Each way: what it is called, what it means, whether its result points where the benchmarks do (the others point up). */
+/**
+ * Each way; `keeps`: its result points where the benchmarks do (the others point up).
+ * @type {Record<string, { title: string, help: string, keeps?: boolean, make: Function }>}
+ */
 export const WAYS = {
   mean: { title: "Mean", help: "the plain average", keeps: true, make: mean },
   win_rate: { title: "Win rate", help: "share of other models beaten", make: winRate },
   z_mean: { title: "z-mean", help: "distance from the typical model", make: zMean },
-  geometric: { title: "Geometric", help: "0 where any is at chance", keeps: true, make: geometric },
+  geometric: { title: "Geometric", help: "0 if any is at chance", keeps: true, make: geometric },
   median: { title: "Median", help: "the middle benchmark", keeps: true, make: median },
   distance: { title: "Distance to optimum", help: "closeness to 100 everywhere", make: distance },
 };
@@ -47,7 +51,7 @@ function winRate(columns, weights, better, n) {
     const ordered = Float64Array.from(rows, (row) => better[at] * column[row]).sort();
     const result = new Float64Array(n).fill(NaN);
     const places = new Map(); // equal scores share one, halfway
-    for (let from = 0; from < ordered.length; ) {
+    for (let from = 0; from < ordered.length;) {
       let to = from;
       while (to < ordered.length && ordered[to] === ordered[from]) to++;
       places.set(ordered[from], (from + to - 1) / 2 / Math.max(ordered.length - 1, 1));
@@ -78,7 +82,7 @@ function median(columns, weights, better, n) {
   const result = new Float64Array(n);
   const pairs = weights.map((weight) => [0, weight]);
   for (let row = 0; row < n; row++) {
-    columns.forEach((column, at) => ((pairs[at] = [column[row], weights[at]])));
+    columns.forEach((column, at) => (pairs[at] = [column[row], weights[at]]));
     if (pairs.some(([score]) => Number.isNaN(score))) {
       result[row] = NaN;
       continue;

@@ -3,11 +3,22 @@
 import { el } from "./dom.js";
 import { count } from "./words.js";
 
-/** { node, update(isChecked, rows) }; `n` undefined: nothing is counted. */
+/**
+ * A choice; `n` undefined: nothing is counted.
+ * @param {{ text: string, title?: string, shape?: string | null, checked?: boolean, n?: number, type?: string,
+ *   name?: string, onchange(): void }} options
+ */
 export function choice({ text, title, shape, checked, n, onchange, type = "checkbox", name }) {
   const box = el("input", { type, name, checked, onchange });
   const tally = el("span.lt-n", {}, n === undefined ? "" : count(n));
-  const node = el("label.lt-choice", { title }, box, shape && el(`i.lt-shape.lt-shape-${shape}`, { "aria-hidden": "true" }), el("span", {}, text), tally);
+  const node = el(
+    "label.lt-choice",
+    { title },
+    box,
+    shape && el(`i.lt-shape.lt-shape-${shape}`, { "aria-hidden": "true" }),
+    el("span", {}, text),
+    tally,
+  );
   return {
     node,
     update(isChecked, found) {

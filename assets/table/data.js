@@ -1,13 +1,18 @@
-// Columns as they come from the server (`src/board/payload.py` says how), ready to be read by row.
+// Columns as they come from the server (`src/board/table/payload.py` says how), ready to be read by row.
 
 const NOTHING = null;
 
 /** Many rows: numbers in typed arrays, words as codes, names in one long string. */
 export class Data {
+  /** @type {string | undefined} */
+  lowered;
+
+  /** @param {any} payload as src/board/table/payload.py writes it */
   constructor({ n, ids = {}, repeated = [], columns }) {
     this.n = n;
-    this.odd = ids;
-    this.repeated = new Set(repeated); // rows whose model has another row: its name alone does not say which run is meant
+    this.unusualIds = ids;
+    // rows whose model has another row: its name alone does not say which run is meant
+    this.repeated = new Set(repeated);
     this.columns = new Map();
     this.add(columns);
   }
@@ -25,7 +30,7 @@ export class Data {
     return this.columns.get(key);
   }
 
-  /** Numbers (scores, sizes, days since 1970) as a Float64Array, NaN where unknown. */
+  /** Numbers (scores, sizes, days since 1970) as a Float64Array, NaN if unknown. */
   numbers(key) {
     return this.columns.get(key)?.numbers;
   }
@@ -35,7 +40,7 @@ export class Data {
     return numbers ? numbers[row] : NaN;
   }
 
-  /** A word or name; null where unknown. */
+  /** A word or name; null if unknown. @returns {any} */
   text(key, row) {
     const column = this.columns.get(key);
     if (!column) return NOTHING;
@@ -44,14 +49,14 @@ export class Data {
     return code < 0 ? NOTHING : column.values[code];
   }
 
-  /** true, false, or null where unknown. */
+  /** true, false, or null if unknown. */
   flag(key, row) {
     const sign = this.columns.get(key)?.flags?.charCodeAt(row);
     return sign === 49 ? true : sign === 48 ? false : NOTHING;
   }
 
   id(row) {
-    return this.odd[row] ?? `${this.text("model", row)}~${this.text("precision", row) ?? ""}`;
+    return this.unusualIds[row] ?? `${this.text("model", row)}~${this.text("precision", row) ?? ""}`;
   }
 
   /** Every name in lower case, one a line, and where each starts. */

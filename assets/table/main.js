@@ -1,14 +1,6 @@
-// Finds where the table belongs and mounts it there, once.
+// Takes over the table that the page's HTML brings along.
 
 import { Table } from "./table.js";
 
-/** Mount every table below `within` that is not mounted yet. */
-export function mountAll(within = document) {
-  for (const root of within.querySelectorAll("[data-leaderboard]")) {
-    if (root.dataset.leaderboard === "mounted") continue;
-    root.dataset.leaderboard = "mounted";
-    root.table = new Table(root);
-  }
-}
-
-mountAll();
+const root = /** @type {HTMLElement | null} */ (document.querySelector("[data-leaderboard]"));
+export const table = root && new Table(root);

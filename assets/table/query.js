@@ -1,11 +1,23 @@
-// A view's answer on many rows: which pass, in what order, at what rank. `src/board/query.py` gives the same answers.
+// Answers a view on many rows: which pass, in what order, at what rank. `src/board/table/query.py` gives the same
+// answers.
 
-import { readPin } from "./links.js";
 import { parse } from "./search.js";
 import { UNKNOWN, since } from "./words.js";
-import { averages, counts, isPublished, pointsUp, ranks } from "./standing.js";
+import { averages, counted as countedIn, isPublished, nameOf, pointsUp, ranks } from "./averages.js";
 
-const GROUPS = ["q", "types", "family", "precision", "license", "size", "params", "uploaded", "submitted", "hide", "official"];
+const GROUPS = [
+  "q",
+  "types",
+  "family",
+  "precision",
+  "license",
+  "size",
+  "params",
+  "uploaded",
+  "submitted",
+  "hide",
+  "official",
+];
 const BIT = Object.fromEntries(GROUPS.map((group, at) => [group, 1 << at]));
 export const CHOICES = { types: "type", family: "family", precision: "precision", license: "license" };
 const DATES = { uploaded: "upload_date", submitted: "submission_date" };
@@ -27,7 +39,7 @@ export class Answers {
     const failed = this.failed(query, search);
     const pins = this.once("pins", query.pinned.join(), () => this.find(query.pinned));
     const shown = this.shown(query.columns);
-    const counted = counts(query, this.about, shown);
+    const counted = countedIn(query, this.about, shown);
     const asked = [query.aggregate, query.weights.join(), counted.map((column) => column.key).join()].join("/");
     const average = this.once("average", asked, () => averages(data, this.about, query, counted));
     const published = isPublished(query, this.about, counted);
@@ -52,12 +64,16 @@ export class Answers {
       pinned: pins.length,
       matches,
       averages: average,
-      ranks: among ? ranks(average, byAverage, among) : this.once("ranks", average, () => ranks(average, byAverage, null)),
+      ranks: among
+        ? ranks(average, byAverage, among)
+        : this.once("ranks", average, () => ranks(average, byAverage, null)),
       problem: search.problem,
       search,
       failed,
       isPublished: published,
-      scale: published ? null : this.once("scale", average, () => ends(average, upward)),
+      isRanged: published && query.rank === "all",
+      ranking: nameOf(query, this.about, counted),
+      scale: published ? null : this.once("scale", average, () => endsOf(average, upward)),
     };
   }
 
@@ -72,8 +88,12 @@ export class Answers {
     const hides = new Float64Array(about.hides.length);
     const relaxed = new Float64Array(GROUPS.length);
     const params = data.numbers("params_b");
-    const inSize = about.sizes.map(({ key, low, high }) => this.once("in size", key, () => this.rows((row) => within(params?.[row], low, high))));
-    const isHidden = about.hides.map(({ key, path, when }) => this.once("is hidden", key, () => this.rows((row) => data.flag(path, row) === when)));
+    const inSize = about.sizes.map(({ key, low, high }) =>
+      this.once("in size", key, () => this.rows((row) => within(params?.[row], low, high))),
+    );
+    const isHidden = about.hides.map(({ key, path, when }) =>
+      this.once("is hidden", key, () => this.rows((row) => data.flag(path, row) === when)),
+    );
     const official = data.column("official")?.flags;
     let officials = 0;
     for (let row = 0; row < data.n; row++) {
@@ -102,27 +122,26 @@ export class Answers {
     );
   }
 
-  /** The rows that pins name, in their order. */
-  find(pins) {
-    const { data } = this;
-    if (!pins.length) return [];
-    const named = pins.map((pin) => ({ pin, legacy: readPin(pin), ids: [], models: [], runs: [] }));
-    for (let row = 0; row < data.n; row++) {
-      const id = data.id(row);
-      const model = data.text("model", row);
-      for (const each of named) {
-        if (each.pin === id) each.ids.push(row);
-        if (each.pin === model) each.models.push(row);
-        if (each.legacy && each.legacy[0] === model && each.legacy[1] === data.text("precision", row)) each.runs.push(row);
-      }
-    }
-    const rows = named.flatMap(({ ids, legacy, runs, models }) =>
-      ids.length ? ids.slice(0, 1) : legacy ? runs.slice(0, 1) : models.slice(0, 8),
+  /** The same columns with an average of the reader's own called what it is. */
+  named(keys, answer) {
+    const help = `${answer.ranking}: chosen here, not the board’s own.`;
+    return this.shown(keys).map((column) =>
+      column.key === "average" && !answer.isPublished ? { ...column, title: answer.ranking, help } : column,
     );
-    return [...new Set(rows)];
   }
 
-  /** Every row in the order of the view's sort: missing values last, ties in the board's order; `asked` is which average. */
+  /** The rows with these ids, in their order. @param {string[]} pins */
+  find(pins) {
+    const { data } = this;
+    const found = new Map(pins.map((pin) => [pin, -1]));
+    for (let row = 0; pins.length && row < data.n; row++) {
+      const id = data.id(row);
+      if (found.get(id) === -1) found.set(id, row);
+    }
+    return [...found.values()].filter((row) => row >= 0);
+  }
+
+  /** Every row in the view's order: missing values last, ties in the board's order; `asked`: which average. */
   order(query, average, asked) {
     const raw = query.score === "raw";
     let order = null;
@@ -172,19 +191,29 @@ export class Answers {
     };
     apply("q", search.problem || search.alternatives.length, query.q, () => this.searched(search));
     for (const [group, key] of Object.entries(CHOICES)) {
-      apply(group, query[group].length, query[group].join("\n"), () => this.coded(key, (value) => query[group].includes(value ?? UNKNOWN)));
+      apply(group, query[group].length, query[group].join("\n"), () =>
+        this.coded(key, (value) => query[group].includes(value ?? UNKNOWN)),
+      );
     }
     const size = this.data.numbers("params_b");
     const sizes = this.about.sizes.filter(({ key }) => query.size.includes(key));
-    apply("size", query.size.length, query.size.join(), () => this.rows((row) => sizes.some(({ low, high }) => within(size?.[row], low, high))));
-    apply("params", isSet(query.params), query.params.join(), () => this.rows((row) => within(size?.[row], ...query.params)));
+    apply("size", query.size.length, query.size.join(), () =>
+      this.rows((row) => sizes.some(({ low, high }) => within(size?.[row], low, high))),
+    );
+    apply("params", isSet(query.params), query.params.join(), () =>
+      this.rows((row) => within(size?.[row], ...query.params)),
+    );
     for (const [group, key] of Object.entries(DATES)) {
       const days = this.data.numbers(key);
       const [first, last] = query[group].map((end) => (end === null ? null : since(end)));
-      apply(group, isSet(query[group]), query[group].join(), () => this.rows((row) => days?.[row] >= (first ?? -Infinity) && days[row] <= (last ?? Infinity)));
+      apply(group, isSet(query[group]), query[group].join(), () =>
+        this.rows((row) => days?.[row] >= (first ?? -Infinity) && days[row] <= (last ?? Infinity)),
+      );
     }
     const hides = this.about.hides.filter(({ key }) => query.hide.includes(key));
-    apply("hide", query.hide.length, query.hide.join(), () => this.rows((row) => !hides.some(({ path, when }) => this.data.flag(path, row) === when)));
+    apply("hide", query.hide.length, query.hide.join(), () =>
+      this.rows((row) => !hides.some(({ path, when }) => this.data.flag(path, row) === when)),
+    );
     apply("official", query.official, "", () => this.rows((row) => this.data.flag("official", row) === true));
     return failed;
   }
@@ -202,12 +231,24 @@ export class Answers {
   termed(term) {
     return this.once("term", `${term.kind}\n${term.field}\n${term.text}`, () => {
       const { names } = this.data;
-      if (term.kind === "word") return containing(names, term.text, false);
-      if (term.field === "org") return containing(names, term.text, true);
-      if (term.kind === "pattern") return this.rows((row) => term.pattern.test(names.lower, names.starts[row], names.starts[row + 1] - 1));
+      const { pattern } = term;
+      if (term.kind === "word") return containing(names, term.text);
+      if (term.kind === "size") return containing(names, term.text, isWholeSize);
+      if (term.field === "org") return containing(names, term.text, isInOrganisation);
+      if (pattern)
+        return this.rows((row) => pattern.test(names.lower.slice(names.starts[row], names.starts[row + 1] - 1)));
       const titles = Object.fromEntries(this.about.types.map(({ key, title }) => [key, title]));
-      if (term.field === "type") return this.coded("type", (value) => value !== null && (value.includes(term.text) || titles[value]?.includes(term.text)));
-      return this.coded(term.field, (value) => (value === null ? term.text === UNKNOWN : value.toLowerCase().includes(term.text)));
+      if (term.field === "type")
+        return this.coded(
+          "type",
+          (value) => value !== null && (value.includes(term.text) || titles[value]?.includes(term.text)),
+        );
+      const short = term.field === "precision" ? this.about.precisions : {}; // bf16 stands for bfloat16
+      return this.coded(term.field, (value) =>
+        value === null
+          ? term.text === UNKNOWN
+          : value.toLowerCase().includes(term.text) || Boolean(short[value]?.includes(term.text)),
+      );
     });
   }
 
@@ -236,8 +277,11 @@ export class Answers {
   }
 }
 
-/** The worst and the best of an average that was made here: between them its bar is drawn. */
-function ends(average, upward) {
+/**
+ * The worst and the best of an average that was made here: between them its bar is drawn.
+ * @returns {[number, number] | null}
+ */
+function endsOf(average, upward) {
   let [least, most] = [Infinity, -Infinity];
   for (const value of average) {
     if (value < least) least = value;
@@ -246,24 +290,42 @@ function ends(average, upward) {
   return most > least ? (upward ? [least, most] : [most, least]) : null;
 }
 
-const isSet = (ends) => ends.some((end) => end !== null);
+const isSet = (range) => range.some((end) => end !== null);
 const within = (value, low, high) => value >= (low ?? -Infinity) && value < (high ?? Infinity);
 
-/** Which names hold `text`: one search through all of them, since a search a name is several times slower. */
-function containing({ lower, starts }, text, inOrganisation) {
+/**
+ * Which names hold `text`, at a place that `isRight` accepts: one search through all of them, since a search a name is
+ * several times slower.
+ * @param {{ lower: string, starts: Uint32Array }} names
+ * @param {string} text
+ * @param {(lower: string, at: number, length: number, start: number, end: number) => boolean} [isRight]
+ */
+function containing({ lower, starts }, text, isRight) {
   const passed = new Uint8Array(starts.length - 1);
   let row = 0;
-  for (let at = lower.indexOf(text); at >= 0; ) {
+  for (let at = lower.indexOf(text); at >= 0;) {
     while (starts[row + 1] <= at) row++;
-    const slash = inOrganisation ? lower.indexOf("/", starts[row]) : -1;
     const end = starts[row + 1] - 1;
-    if (at + text.length <= (slash < 0 || slash > end ? end : slash)) passed[row] = 1;
-    at = lower.indexOf(text, end + 1);
+    if (at + text.length <= end && (!isRight || isRight(lower, at, text.length, starts[row], end))) passed[row] = 1;
+    at = lower.indexOf(text, passed[row] ? end + 1 : at + 1);
   }
   return passed;
 }
 
-/** Rows by value, missing last. Whole numbers that carry the row with them sort natively, ten times as fast as a comparison. */
+/** Whether a match lies within the organisation. */
+function isInOrganisation(lower, at, length, start, end) {
+  const slash = lower.indexOf("/", start);
+  return at + length <= (slash < 0 || slash > end ? end : slash);
+}
+
+/** Whether a match of 7b is neither the end of 47b or 2.7b nor the beginning of 7bit. */
+function isWholeSize(lower, at, length, start, end) {
+  const before = lower.slice(Math.max(start, at - 2), at);
+  const after = lower.slice(at + length, Math.min(end, at + length + 2));
+  return !/[0-9]\.?$/.test(before) && after !== "it";
+}
+
+/** Rows by value, missing last. Whole numbers that carry their row sort natively, ten times as fast as a comparison. */
 function sorted(values, descending, before) {
   const n = values.length;
   const limit = Math.floor(Number.MAX_SAFE_INTEGER / (n + 1)) - 1;
@@ -287,7 +349,9 @@ function places(n, text) {
   const texts = Array.from({ length: n }, (_, at) => text(at));
   const order = texts.map((_, at) => at).sort((a, b) => (texts[a] < texts[b] ? -1 : texts[a] > texts[b] ? 1 : 0));
   const place = new Float64Array(n);
-  order.forEach((at, rank) => (place[at] = rank && texts[at] === texts[order[rank - 1]] ? place[order[rank - 1]] : rank));
+  order.forEach(
+    (at, rank) => (place[at] = rank && texts[at] === texts[order[rank - 1]] ? place[order[rank - 1]] : rank),
+  );
   return place;
 }
 
@@ -300,7 +364,8 @@ function tally(column) {
 
 /** Counts by value; a licence that says "unknown" is counted with those that say nothing. */
 function named(values, every, found) {
-  const counts = {};
-  values.forEach((value, at) => every[at] && (counts[value] = (counts[value] ?? 0) + found[at]));
-  return counts;
+  /** @type {Record<string, number>} */
+  const tallied = {};
+  values.forEach((value, at) => every[at] && (tallied[value] = (tallied[value] ?? 0) + found[at]));
+  return tallied;
 }

@@ -11,7 +11,7 @@ export function day(since) {
 /** Days since 1970 of `2025-02-08`; NaN if it is none. */
 export const since = (text) => Date.parse(`${text}T00:00:00Z`) / 86400000;
 
-/** A number at the column's decimals; null where unknown. */
+/** A number at the column's decimals; null if unknown. */
 export function number(value, column) {
   if (Number.isNaN(value)) return null;
   return value >= 10000 ? count(Math.round(value)) : value.toFixed(column.digits);
@@ -19,9 +19,7 @@ export function number(value, column) {
 
 /** The whole value with its unit, for a hover. */
 export function whole(value, column) {
-  return Number.isNaN(value) ? UNKNOWN : `${+value.toFixed(4)}${column.unit && " " + column.unit}`;
+  return Number.isNaN(value) ? UNKNOWN : `${+value.toFixed(4)}${column.unit && ` ${column.unit}`}`;
 }
 
 export const plural = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
-
-export const PRECISION_SHORT = { bfloat16: "bf16", float16: "fp16", float32: "fp32" };

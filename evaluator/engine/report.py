@@ -1,4 +1,4 @@
-"""What ran, in a form that travels inside a result: the same for an interrupted run and an uninterrupted one."""
+"""The report of what ran, stored in a result: equal for an interrupted and an uninterrupted run."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-ENGINE_VERSION = "1"  # raise it when answers may change: stored responses of another version are not read
+MODEL_NAME = "prefix-tree"
+ENGINE_VERSION = "2"  # raise it when answers may change: stored responses of another version are not read
 
 PACKAGES = ("lm_eval", "transformers", "torch", "tokenizers", "peft", "bitsandbytes", "compressed-tensors")
+
+
+class NotFiniteError(ValueError):
+    """Raised if a model's answer is NaN."""
 
 
 @dataclass
@@ -24,17 +29,17 @@ class Verification:
 
 
 def all_of(parts: Iterable[Verification]) -> Verification | None:
-    """Verifications of different documents as one; None if there are none."""
-    found = list(parts)
-    if not found:
+    """Merge verifications of different documents; return None if there are none."""
+    verifications = list(parts)
+    if not verifications:
         return None
-    differences = [part.largest_difference for part in found if part.largest_difference is not None]
+    differences = [part.largest_difference for part in verifications if part.largest_difference is not None]
     return Verification(
-        documents=sum(part.documents for part in found),
-        requests=sum(part.requests for part in found),
+        documents=sum(part.documents for part in verifications),
+        requests=sum(part.requests for part in verifications),
         largest_difference=max(differences, default=None),
-        greedy_changed=sum(part.greedy_changed for part in found),
-        texts_changed=sum(part.texts_changed for part in found),
+        greedy_changed=sum(part.greedy_changed for part in verifications),
+        texts_changed=sum(part.texts_changed for part in verifications),
     )
 
 
@@ -50,6 +55,8 @@ class EngineReport:
     attention: str | None = None
     generation: str | None = None  # continuous, rolling or stock
     generation_reason: str | None = None
+    generation_defaults: str | None = None  # the suite's choice: "model" (its own settings count) or "none"
+    generation_settings: dict[str, Any] = field(default_factory=dict)  # those that count, without its special tokens
     device: str | None = None
     dtype: str | None = None
     softmax_dtype: str = "float32"
@@ -61,24 +68,25 @@ class EngineReport:
     versions: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values."""
         return asdict(self)
 
-    def found_out(self) -> dict[str, Any]:
-        """What only working shows, as far as this process has worked."""
-        return {name: value for name in FOUND_OUT if (value := getattr(self, name)) is not None}
+    def determined(self) -> dict[str, Any]:
+        """Return the fields that are only known after work, as far as this process knows them."""
+        return {name: value for name in DETERMINED if (value := getattr(self, name)) is not None}
 
 
-FOUND_OUT = (
+DETERMINED = (
     "scoring", "scoring_reason", "scoring_difference", "attention", "pack_tokens", "generation", "generation_reason",
 )  # fmt: skip
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of the packages that an answer depends on."""
-    found = {}
+    """Return the versions of the packages that an answer depends on."""
+    installed = {}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return installed

@@ -1,4 +1,4 @@
-"""Answers outlive the process that computed them: one SQLite file, keyed by model, settings, task and request."""
+"""The response store: answers in one SQLite file, keyed by model, settings, task and request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Responses:
         (self._run,) = self._db.execute("SELECT id FROM run WHERE model = ? AND settings = ?", key).fetchone()
 
     def read(self, task: str) -> dict[bytes, Any]:
-        """Every answer of a task: `{request_key: answer}`."""
+        """Return every answer of a task: `{request_key: answer}`."""
         rows = self._db.execute("SELECT request, value FROM answer WHERE run = ? AND task = ?", (self._run, task))
         return {request: json.loads(value) for request, value in rows}
 
@@ -47,27 +47,28 @@ class Responses:
         self._db.execute("COMMIT")
 
     def notes(self) -> dict[str, Any]:
-        """What processes of this run have noted of themselves, for those that go on with it: `{name: value}`."""
+        """Return the notes that processes of this run stored for processes that resume it: `{name: value}`."""
         rows = self._db.execute("SELECT name, value FROM note WHERE run = ?", (self._run,))
         return {name: json.loads(value) for name, value in rows}
 
     def note(self, **values: Any) -> None:
-        """Note values; an earlier one of the same name is replaced."""
+        """Store values; replace earlier ones of the same name."""
         rows = [(self._run, name, json.dumps(value)) for name, value in values.items()]
         self._db.executemany("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", rows)
 
     def close(self) -> None:
+        """Close the store."""
         self._db.close()
 
 
 def request_key(kind: str, arguments: Sequence[Any]) -> bytes:
-    """16 bytes that name a request: its kind (`loglikelihood`, …) and arguments, whichever document it came from."""
+    """Return a 16-byte hash of a request's kind (`loglikelihood`, …) and arguments, independent of its document."""
     text = json.dumps([kind, *arguments], sort_keys=True, ensure_ascii=False)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def count_by_task(path: Path) -> dict[str, int]:
-    """Answers in a store by task, over every run in it; an absent or empty store has none."""
+    """Return the number of answers in a store by task, over all its runs; empty if it is absent or empty."""
     if not path.exists():
         return {}
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=60.0)) as db:

@@ -1,4 +1,4 @@
-"""Before anything is scored, a small made-up tree is: the fastest way that agrees with stock on it is used."""
+"""The self-check: score a small synthetic tree and choose the fastest execution path that agrees with stock."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from evaluator.engine.chain import cache_argument, is_positional
-from evaluator.engine.scorer import Scorer
-from evaluator.engine.tree import Limits, Query
+from evaluator.engine.planning.tree import PackLimits, ScoringRequest
+from evaluator.engine.scoring.chain import cache_argument, is_positional
+from evaluator.engine.scoring.scorer import TreeScorer
 from evaluator.engine.twin import twin
 
 Shape = Literal["packed", "rows", "stock"]
 
-# what two correct ways may differ by, in nats of a whole continuation, when stock itself shows no noise at all
+# allowed difference between two correct paths, in nats of a whole continuation, if stock itself shows no noise
 FLOOR = {torch.float32: 5e-5, torch.float64: 5e-5, torch.float16: 0.02, torch.bfloat16: 0.1}
 PRECISE = (torch.float32, torch.float64)
+LARGE = 1_000_000_000  # parameters of which a forward of a few tokens keeps several threads busy
+ANSWERS = 5  # to each question of the small tree
 WINDOWS = ("sliding_window", "attention_chunk_size", "attention_window_size")
 
 
@@ -30,14 +32,15 @@ class Choice:
 
     shape: Shape
     why: str
-    noise: float | None = None  # nats: what stock differs from itself by, in two batch sizes
-    difference: float | None = None  # nats: what the chosen way differs from stock by
+    noise: float | None = None  # nats: difference of stock from itself, with two batch sizes
+    difference: float | None = None  # nats: difference of the chosen path from stock
 
 
-def choose(model: Any, device: torch.device, autocast: torch.dtype | None = None, wanted: str = "auto") -> Choice:
-    """Score a small tree packed, in rows and the stock way; the first that agrees with stock is chosen.
+def choose_shape(model: Any, device: torch.device, autocast: torch.dtype | None = None, wanted: str = "auto") -> Choice:
+    """Score a small tree packed, in rows and with stock; choose the first that agrees with stock.
 
-    A 16-bit model's rounding could hide a mistake, so a way must first agree to float32 precision on the model's twin.
+    A path must agree to float32 precision on the model's twin, which is also a fraction of the work. Weights whose
+    rounding differs (16 bits, quantised) must then agree within their own noise; others are checked once.
     """
     if wanted == "stock":
         return Choice("stock", "asked for")
@@ -48,25 +51,44 @@ def choose(model: Any, device: torch.device, autocast: torch.dtype | None = None
     reasons: list[str] = []
     ways = candidates(model, wanted, reasons)
     slack = 1.0
-    if model.dtype not in PRECISE or autocast is not None:
-        small = twin(model, device)
-        if small is not None:
-            ways = [way for way in ways if _trial(small, device, None, way, reasons, "twin: ")]
-            slack = (
-                4.0  # what is left to find out is whether these weights load and run: experts may flip, int8 may clip
-            )
-        elif not is_positional(model.config):
-            return Choice("stock", "; ".join([*reasons, "no float32 twin could be built to check rows"]))
+    is_precise = model.dtype in PRECISE and autocast is None and getattr(model, "hf_quantizer", None) is None
+    small = twin(model, device)
+    if small is not None:
+        for way in ways:
+            outcome = _trial(small, device, None, way, reasons, "twin: ")
+            if outcome and is_precise and agrees_once(model, device, autocast, way):
+                why = "; ".join([*reasons, f"within {outcome.difference:.1e} of stock on the self-check"])
+                return Choice(way, why, outcome.noise, outcome.difference)
+            if not outcome:
+                ways = [other for other in ways if other != way]
+        slack = 4.0  # what is left to find out is whether these weights load and run: experts may flip, int8 may clip
+    elif not is_precise and not is_positional(model.config):
+        return Choice("stock", "; ".join([*reasons, "no float32 twin could be built to check rows"]))
     for way in ways:
-        found = _trial(model, device, autocast, way, reasons, slack=slack)
-        if found:
-            why = "; ".join([*reasons, f"within {found.difference:.1e} of stock on the self-check"])
-            return Choice(way, why, found.noise, found.difference)
+        outcome = _trial(model, device, autocast, way, reasons, slack=slack)
+        if outcome:
+            why = "; ".join([*reasons, f"within {outcome.difference:.1e} of stock on the self-check"])
+            return Choice(way, why, outcome.noise, outcome.difference)
     return Choice("stock", "; ".join(reasons))
 
 
+def agrees_once(model: Any, device: torch.device, autocast: torch.dtype | None, way: str) -> bool:
+    """Return whether one question of the small tree scores as stock scores its first answer, with the real weights."""
+    if way == "stock":
+        return True
+    with torch.no_grad(), small_windows(model.config), one_thread(device, model):
+        queries = small_tree(int(model.config.get_text_config(decoder=True).vocab_size))[:ANSWERS]
+        (truth,) = _stock(model, queries[:1], device, autocast, 1)
+        try:
+            answer = TreeScorer(model, PackLimits(24, 64), way, autocast, device).score(queries)[0]  # type: ignore[arg-type]
+        except Exception:  # the whole self-check finds out why
+            return False
+    dtype = model.dtype if autocast is None else autocast
+    return answer is not None and bool(abs(answer[0] - truth) <= 4 * FLOOR.get(dtype, 0.1))
+
+
 @dataclass(frozen=True)
-class _Found:
+class _Outcome:
     noise: float
     difference: float
 
@@ -79,26 +101,26 @@ def _trial(
     reasons: list[str],
     who: str = "",
     slack: float = 1.0,
-) -> _Found | None:
-    """Score the small tree one way and compare; None, with a reason added, if it fails or disagrees."""
-    with torch.no_grad(), small_windows(model.config):
+) -> _Outcome | None:
+    """Score the small tree on one path and compare; add a reason and return None if it fails or disagrees."""
+    with torch.no_grad(), small_windows(model.config), one_thread(device, model):
         queries = small_tree(int(model.config.get_text_config(decoder=True).vocab_size))
         truth = _stock(model, queries, device, autocast, 1)
         noise = np.abs(truth - _stock(model, queries, device, autocast, 3))
         try:
-            scorer = Scorer(model, Limits(24, 64), way, autocast, device)
+            scorer = TreeScorer(model, PackLimits(24, 64), way, autocast, device)
             away = np.abs(np.array([answer[0] for answer in scorer.score(queries) if answer]) - truth)
-        except Exception as error:  # whatever an unknown architecture raises means: not this way
+        except Exception as error:  # an unknown architecture may raise anything: reject this path
             reasons.append(f"{who}{way} failed with {type(error).__name__}: {str(error).partition(chr(10))[0]:.120}")
             return None
     if agrees(away, noise, model.dtype if autocast is None else autocast, slack):
-        return _Found(float(noise.max()), float(away.max()))
+        return _Outcome(float(noise.max()), float(away.max()))
     reasons.append(f"{who}{way} differed from stock by {away.max():.1e}")
     return None
 
 
 def candidates(model: Any, wanted: str, reasons: list[str]) -> list[Literal["packed", "rows"]]:
-    """Ways worth trying, fastest first; adds to `reasons` what rules one out beforehand."""
+    """Return the paths to try, fastest first; add to `reasons` why others are excluded."""
     text = model.config.get_text_config(decoder=True)
     ways: list[Literal["packed", "rows"]] = ["packed", "rows"]
     if not is_positional(model.config):
@@ -111,7 +133,7 @@ def candidates(model: Any, wanted: str, reasons: list[str]) -> list[Literal["pac
 
 
 def agrees(away: np.ndarray, noise: np.ndarray, dtype: torch.dtype, slack: float = 1.0) -> bool:
-    """Whether differences from stock are what stock shows from itself, or too small to matter."""
+    """Return whether differences from stock are within stock's own noise, or too small to matter."""
     floor = FLOOR.get(dtype, 0.1) * slack
     rms = float(np.sqrt((away**2).mean())), float(np.sqrt((noise**2).mean()))
     return (
@@ -121,8 +143,8 @@ def agrees(away: np.ndarray, noise: np.ndarray, dtype: torch.dtype, slack: float
     )
 
 
-def small_tree(vocabulary: int) -> list[Query]:
-    """Three questions behind one prompt, each with answers of several lengths, one the beginning of another."""
+def small_tree(vocabulary: int) -> list[ScoringRequest]:
+    """Return three questions after one prompt, with answers of several lengths, one a prefix of another."""
     rng = random.Random(0)
 
     def some(n: int) -> list[int]:
@@ -134,8 +156,24 @@ def small_tree(vocabulary: int) -> list[Query]:
         first = some(4)
         for answer in (first, first[:2], some(1), some(5), some(3)):
             tokens = np.array(question + answer, dtype=np.int32)
-            queries.append(Query(tokens[:-1], tokens[-len(answer) :]))
+            queries.append(ScoringRequest(tokens[:-1], tokens[-len(answer) :]))
     return queries
+
+
+@contextmanager
+def one_thread(device: torch.device, model: Any = None) -> Iterator[None]:
+    """Compute on one thread: texts of a trial are so short that threads mostly wait for each other.
+
+    A large `model` keeps all of them.
+    """
+    before = torch.get_num_threads()
+    size = 0 if model is None else sum(parameter.numel() for parameter in model.parameters())
+    if device.type == "cpu" and size < LARGE:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
@@ -153,9 +191,9 @@ def small_windows(config: Any, window: int = 16) -> Iterator[None]:
 
 
 def _stock(
-    model: Any, queries: Sequence[Query], device: torch.device, autocast: torch.dtype | None, batch: int
+    model: Any, queries: Sequence[ScoringRequest], device: torch.device, autocast: torch.dtype | None, batch: int
 ) -> np.ndarray:
-    """Log-likelihoods from plain forwards of whole sequences, `batch` at a time, padded on the right."""
+    """Return log-likelihoods from plain forwards of whole sequences, `batch` at a time, padded on the right."""
     sums: list[float] = []
     for at in range(0, len(queries), batch):
         some = queries[at : at + batch]

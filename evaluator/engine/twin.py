@@ -1,4 +1,4 @@
-"""A model's float32 twin: its architecture, few layers, random weights; a mistake cannot hide in its rounding."""
+"""A model's float32 twin: its architecture with few layers and random weights, so that rounding hides no error."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 import torch
 
-from evaluator.engine.chain import unwrapped
+from evaluator.engine.scoring.chain import unwrapped
 
 log = logging.getLogger(__name__)
 
 MOST_PARAMETERS = {"cuda": 1_000_000_000, "cpu": 200_000_000}
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 VOCABULARY = 512
-LAYERS = 2, 12  # at least; at most, where that many are needed to meet every kind of layer
+LAYERS = 2, 12  # at least; at most, if needed to contain every kind of layer
 
 
 def twin(model: Any, device: torch.device) -> Any | None:
-    """A small random float32 model of the same architecture; None where none of a sane size can be built."""
+    """Return a small random float32 model of the same architecture; None if none of a reasonable size can be built."""
     try:
         config = small_config(model.config)
         with torch.device("meta"):
@@ -40,7 +40,7 @@ def twin(model: Any, device: torch.device) -> Any | None:
 
 
 def small_config(config: Any) -> Any:
-    """A copy with few layers, a small vocabulary and few experts; every other number is the model's own."""
+    """Return a copy with few layers, a small vocabulary and few experts; other numbers do not change."""
     config = copy.deepcopy(config)
     for name in ("quantization_config", "dtype"):
         if hasattr(config, name):
@@ -73,5 +73,5 @@ def _build(model: Any, config: Any) -> Any:
 
 
 def _to_meet_all(kinds: Sequence[Any]) -> int:
-    """How many leading layers show every kind."""
+    """Return how many leading layers contain every kind of layer."""
     return max(list(kinds).index(kind) for kind in kinds) + 1

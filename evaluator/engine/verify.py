@@ -1,4 +1,4 @@
-"""Trust: random documents are scored again by stock in the same run, and the largest difference is recorded."""
+"""Verification: score random documents again with stock in the same run, and record the largest difference."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from evaluator.engine.report import Verification
 
 
 class Lottery:
-    """Draws documents of a run whose requests arrive task by task: a document's lot depends on nothing but itself."""
+    """Draws random documents of a run whose requests arrive task by task: a document's lot depends only on itself."""
 
     def __init__(self, count: int, seed: str) -> None:
         self._count, self._seed = count, seed
         self.lowest: list[str] = []  # lots drawn so far
 
     def draw(self, requests: Sequence[Instance]) -> list[int]:
-        """The requests of those documents whose lots are among the `count` lowest of all seen so far."""
+        """Return the requests of documents whose lots are among the `count` lowest seen so far."""
         lots = {_document(request): self._lot(_document(request)) for request in requests}
         self.lowest = sorted({*self.lowest, *lots.values()})[: self._count]
         return [i for i, request in enumerate(requests) if lots[_document(request)] in self.lowest]
@@ -28,7 +28,7 @@ class Lottery:
         return hashlib.sha256(f"{self._seed} {document}".encode()).hexdigest()
 
 
-def scores(lm: Any, requests: Sequence[Instance], answers: Sequence[Any], chosen: Sequence[int]) -> Verification:
+def verify_scores(lm: Any, requests: Sequence[Instance], answers: Sequence[Any], chosen: Sequence[int]) -> Verification:
     """Compare the log-likelihoods of the chosen requests with stock's."""
     stock = lm.stock_loglikelihood([requests[i] for i in chosen])
     return Verification(
@@ -39,7 +39,7 @@ def scores(lm: Any, requests: Sequence[Instance], answers: Sequence[Any], chosen
     )
 
 
-def texts(lm: Any, requests: Sequence[Instance], answers: Sequence[str], chosen: Sequence[int]) -> Verification:
+def verify_texts(lm: Any, requests: Sequence[Instance], answers: Sequence[str], chosen: Sequence[int]) -> Verification:
     """Compare the generated texts of the chosen requests with stock's, one at a time."""
     size, lm.batch_size_per_gpu = lm.batch_size_per_gpu, 1
     try:

@@ -10,30 +10,34 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from src.board.samples import Sample, SampleFile
-from src.core.errors import BadInput
+from src.board.model.relations import by_id
+from src.board.model.samples import Sample, SampleFile
+from src.core import exact
+from src.core.errors import BadInputError
 from src.core.statistics.intervals import Interval, normal_interval
 from src.core.statistics.paired import (
     DETECTABLE,
-    Answers,
     Difference,
+    ItemScores,
     PairedStratum,
-    Unmatched,
+    UnmatchedError,
     holm,
     join,
     macro_difference,
     normal_p,
     pooled_difference,
 )
+from src.core.statistics.ranking.ranks import RankIntervals, rank_intervals_from_covariance
+from src.core.statistics.ranking.together import score_covariance, shared_scores
 from src.core.suites import Benchmark, Suite, Task
 
 FEWEST, MOST = 2, 6
 PAIRED, COUNTS = "paired", "approximate"
 
 OpenSamples = Callable[[Mapping[str, Any], str], SampleFile | None]
-"""(row, task) → the model's answers on that task, None where none were published."""
+"""(row, task) → the model's answers on that task, None if none were published."""
 
-# What must be alike for two scores to be comparable, and what a reader should know where it is not.
+# What must be alike for two scores to be comparable, and what a reader should know if it is not.
 SETTINGS = (
     ("precision", "Precision", "Weights were run in different number formats."),
     ("chat_template", "Chat template", "Only some prompts were wrapped in the model's chat template."),
@@ -66,7 +70,7 @@ class Contrast:
 
 
 @dataclass(frozen=True)
-class Line:
+class ComparisonLine:
     """One benchmark, or the average: each model's score, and each one's contrast to the first (None for the first)."""
 
     key: str
@@ -76,7 +80,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Unlike:
+class SettingMismatch:
     """A setting in which the runs differ, so that their scores are not simply comparable."""
 
     title: str
@@ -89,9 +93,10 @@ class Comparison:
     """What the page shows of these rows; the first is the one the others are held against."""
 
     rows: tuple[Mapping[str, Any], ...]
-    average: Line
-    benchmarks: tuple[Line, ...]
-    unlike: tuple[Unlike, ...]
+    average: ComparisonLine
+    benchmarks: tuple[ComparisonLine, ...]
+    ranks: RankIntervals | None  # by average among these, from the items that all answered; None unless all did
+    unlike: tuple[SettingMismatch, ...]
 
 
 @dataclass(frozen=True)
@@ -104,24 +109,28 @@ class Disagreement:
 
 
 def pick(frame: pd.DataFrame, ids: Sequence[str]) -> list[Mapping[str, Any]]:
-    """The rows of these ids, in this order. Raises BadInput where one is unknown, or there are too few or too many."""
+    """Return the rows of these ids, in this order.
+
+    Raises BadInputError if one is unknown, or there are too few or too many.
+    """
     wanted = list(dict.fromkeys(ids))
     if not FEWEST <= len(wanted) <= MOST:
-        raise BadInput(f"Choose {FEWEST} to {MOST} models to compare; this link names {len(wanted)}.")
-    rows = frame[frame["id"].isin(wanted)].drop_duplicates("id").set_index("id", drop=False)
-    if missing := [each for each in wanted if each not in rows.index]:
-        raise BadInput(f"There is no row '{missing[0]}' on this board; it may have been renamed or removed.")
-    return [rows.loc[each].to_dict() for each in wanted]
+        raise BadInputError(f"Choose {FEWEST} to {MOST} models to compare; this link names {len(wanted)}.")
+    known = by_id(frame)
+    if missing := [each for each in wanted if each not in known]:
+        raise BadInputError(f"There is no row '{missing[0]}' on this board; it may have been renamed or removed.")
+    return [frame.iloc[known[each]].to_dict() for each in wanted]
 
 
 def compare(rows: Sequence[Mapping[str, Any]], suite: Suite, samples: OpenSamples) -> Comparison:
-    """Every benchmark of `rows`, paired where both models published their answers."""
+    """Return every benchmark of `rows`, paired if both models published their answers."""
     lines = [_line(rows, benchmark, samples) for benchmark in suite.benchmarks]
-    return Comparison(tuple(rows), _average(rows, lines, suite), tuple(lines), _unlike(rows))
+    average = _average(rows, lines, suite)
+    return Comparison(tuple(rows), average, tuple(lines), _ranks(average, rows, suite, samples), _unlike(rows))
 
 
 def disagreements(first: SampleFile, second: SampleFile, most: int = 20) -> list[Disagreement]:
-    """The first questions that two models were graded differently on, joined on their hashes."""
+    """Return the first questions that two models were graded differently on, joined on their hashes."""
     changed = first.rows("changed", second)[:most]
     at = {hash_: row for row, hash_ in enumerate(second.hashes)}
     mine = first.page(changed)
@@ -129,10 +138,10 @@ def disagreements(first: SampleFile, second: SampleFile, most: int = 20) -> list
     return [Disagreement(str(a.doc_hash), a, b) for a, b in zip(mine, theirs, strict=True)]
 
 
-def _line(rows: Sequence[Mapping[str, Any]], benchmark: Benchmark, samples: OpenSamples) -> Line:
+def _line(rows: Sequence[Mapping[str, Any]], benchmark: Benchmark, samples: OpenSamples) -> ComparisonLine:
     contrasts: list[Contrast | None] = [None]
     contrasts += [_contrast(row, rows[0], benchmark, samples) for row in rows[1:]]
-    return Line(
+    return ComparisonLine(
         benchmark.key,
         benchmark.title,
         tuple(_number(row, f"{benchmark.key}.score") for row in rows),
@@ -140,10 +149,10 @@ def _line(rows: Sequence[Mapping[str, Any]], benchmark: Benchmark, samples: Open
     )
 
 
-def _average(rows: Sequence[Mapping[str, Any]], lines: Sequence[Line], suite: Suite) -> Line:
+def _average(rows: Sequence[Mapping[str, Any]], lines: Sequence[ComparisonLine], suite: Suite) -> ComparisonLine:
     """Differences of averages: the benchmarks' variances add up, whether each is paired or not."""
     weights = {benchmark.key: benchmark.weight for benchmark in suite.averaged}
-    total = sum(weights.values())
+    total = exact.total(weights.values())
     contrasts: list[Contrast | None] = [None]
     for at in range(1, len(rows)):
         parts = [(weights[line.key] / total, line.contrasts[at]) for line in lines if line.key in weights]
@@ -151,11 +160,42 @@ def _average(rows: Sequence[Mapping[str, Any]], lines: Sequence[Line], suite: Su
         if len(known) < len(parts) or not parts or suite.aggregation != "mean":
             contrasts.append(None)
             continue
-        value = sum(weight * part.value for weight, part in known)
-        se = sum((weight * part.smallest_detectable / DETECTABLE) ** 2 for weight, part in known) ** 0.5
+        value = exact.total(weight * part.value for weight, part in known)
+        se = math.sqrt(exact.total((weight * part.smallest_detectable / DETECTABLE) ** 2 for weight, part in known))
         method = PAIRED if all(part.method == PAIRED for _, part in known) else COUNTS
         contrasts.append(_normal(value, se, method))
-    return Line("average", "Average", tuple(_number(row, "average") for row in rows), tuple(_adjusted(contrasts)))
+    return ComparisonLine(
+        "average", "Average", tuple(_number(row, "average") for row in rows), tuple(_adjusted(contrasts))
+    )
+
+
+def _ranks(
+    average: ComparisonLine, rows: Sequence[Mapping[str, Any]], suite: Suite, samples: OpenSamples
+) -> RankIntervals | None:
+    """Return the ranks that each model may have among these, by the covariance of their averages."""
+    scores = [score for score in average.scores if score is not None]
+    if suite.aggregation != "mean" or len(scores) < len(rows):
+        return None
+    total = exact.total(benchmark.weight for benchmark in suite.averaged)
+    covariance = np.zeros((len(rows), len(rows)))
+    for benchmark in suite.averaged:
+        tasks = []
+        for task in benchmark.tasks:
+            files = [samples(row, task.name) for row in rows]
+            known = [file for file in files if file is not None and len(file)]
+            if len(known) < len(rows):
+                return None
+            try:
+                together = shared_scores([_answers(file, task) for file in known])
+            except UnmatchedError:
+                return None
+            tasks.append((together, _scale(benchmark, task)))
+        if not tasks or any(together.shape[1] < 2 for together, _ in tasks):
+            return None
+        is_macro = benchmark.pooling == "mean" and len(tasks) > 1
+        covariance += (benchmark.weight / total) ** 2 * score_covariance(tasks, is_macro)
+    sign = 1 if all(benchmark.higher_is_better for benchmark in suite.averaged) else -1
+    return rank_intervals_from_covariance(sign * np.array(scores), covariance, rng=np.random.default_rng(0))
 
 
 def _contrast(
@@ -163,7 +203,7 @@ def _contrast(
 ) -> Contrast | None:
     try:
         paired, problem = _paired(row, first, benchmark, samples), None
-    except Unmatched as error:
+    except UnmatchedError as error:
         paired, problem = None, str(error)
     if paired:
         sign = 1 if benchmark.higher_is_better else -1
@@ -182,14 +222,14 @@ def _contrast(
 def _paired(
     row: Mapping[str, Any], first: Mapping[str, Any], benchmark: Benchmark, samples: OpenSamples
 ) -> Difference | None:
-    """The difference on the same questions; None unless both models published every task of the benchmark."""
+    """Return the difference on the same questions; None unless both models published every task of the benchmark."""
     strata, unmatched = [], 0.0
     for task in benchmark.tasks:
         mine, theirs = samples(row, task.name), samples(first, task.name)
         if mine is None or theirs is None or not len(mine) or not len(theirs):
             return None
         pair = join(_answers(mine, task), _answers(theirs, task))
-        clusters = pair.clusters if benchmark.independent else None  # where subtasks ask the same questions
+        clusters = pair.clusters if benchmark.independent else None  # set if subtasks ask the same questions
         strata.append(PairedStratum(pair.a, pair.b, _scale(benchmark, task), clusters))
         unmatched = max(unmatched, pair.unmatched)
     if not strata or any(len(stratum.a) < 2 for stratum in strata):
@@ -198,15 +238,15 @@ def _paired(
     return together(strata, unmatched=unmatched)
 
 
-def _answers(file: SampleFile, task: Task) -> Answers:
+def _answers(file: SampleFile, task: Task) -> ItemScores:
     scores = file.scores
     known = ~np.isnan(scores)
     hashes, questions = (np.array([text or "" for text in column]) for column in (file.hashes, file.questions))
-    return Answers(np.full(int(known.sum()), task.name), hashes[known], scores[known], questions[known])
+    return ItemScores(np.full(int(known.sum()), task.name), hashes[known], scores[known], questions[known])
 
 
 def _scale(benchmark: Benchmark, task: Task) -> float:
-    """Points that a full item is worth."""
+    """Return points that a full item is worth."""
     chance = (task.chance or 0.0) if benchmark.normalise != "none" else 0.0
     return benchmark.scale / (1 - chance)
 
@@ -217,7 +257,7 @@ def _normal(value: float, se: float, method: str, problem: str | None = None) ->
 
 
 def _adjusted(contrasts: Sequence[Contrast | None]) -> list[Contrast | None]:
-    """The same contrasts with p-values that hold for all models of the line together (Holm 1979)."""
+    """Return the same contrasts with p-values that hold for all models of the line together (Holm 1979)."""
     known = [contrast for contrast in contrasts if contrast]
     if not known:
         return list(contrasts)
@@ -229,13 +269,13 @@ def _mirrored(interval: Interval) -> Interval:
     return Interval(-interval.high, -interval.low, interval.method, interval.level)
 
 
-def _unlike(rows: Sequence[Mapping[str, Any]]) -> tuple[Unlike, ...]:
+def _unlike(rows: Sequence[Mapping[str, Any]]) -> tuple[SettingMismatch, ...]:
     found = []
     for key, title, why in SETTINGS:
         values = [row.get(key) for row in rows]
         words = ["unknown" if value is None or pd.isna(value) else _word(value) for value in values]
         if len(set(words)) > 1:
-            found.append(Unlike(title, tuple(words), why))
+            found.append(SettingMismatch(title, tuple(words), why))
     return tuple(found)
 
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import get_session, httpx
 
-from src.core.errors import BadInput, BoardError, Denied, Unknown
+from src.core.errors import BadInputError, BoardError, DeniedError, UnknownOutcomeError
+from src.core.profile.config import BoardConfig
+from src.core.profile.reading import ProfileReader
+from src.core.store import LocalStore
 from src.core.store.client import as_store_error, use_client
 from src.core.store.files import blob_id, sha256
+from src.core.store.hub import HubStore
 from src.settings import ROOT
 
-DATASETS = ("requests", "results", "contents", "votes", "history")
+DATASETS = ("requests", "results", "contents", "votes", "history", "board")
 PARTS = ("app.py", "requirements.txt", "README.md", "LICENSE", "src", "assets")
 """What a Space runs on; the evaluator and the tests stay at home."""
 LEFT_OUT = ("__pycache__", ".pyc", ".pyi")
@@ -47,16 +54,18 @@ def deploy(
     root: Path = ROOT,
     private: bool = False,
     secrets: Mapping[str, str] | None = None,
+    own: Path | None = None,
 ) -> Deployed:
     """Create or update the Space `OWNER/NAME` and its owner's datasets; doing it again changes only what differs.
 
-    `secrets` are set as they are given; those that are neither given nor set come back as `missing`. Raises BadInput
-    for a name that is none, Denied where the token may not, and other StoreErrors.
+    own: a folder whose `board/` goes into the dataset `board`; what is there already stays. `secrets` are set as they
+    are given; those that are neither given nor set come back as `missing`. Raise BadInputError for a name that is none,
+    DeniedError if the token may not, and other StoreErrors.
     """
     use_client()
     owner, _, name = space.partition("/")
     if not owner or not name or "/" in name:
-        raise BadInput(f"A Space is OWNER/NAME, not '{space}'.")
+        raise BadInputError(f"A Space is OWNER/NAME, not '{space}'.")
     with _told(f"the Space {space}"):
         created = [
             repo
@@ -66,7 +75,8 @@ def deploy(
         for key, value in (secrets or {}).items():
             api.add_space_secret(space, key, value, description=SECRETS.get(key, "").format(owner=owner))
         api.add_space_variable(space, "BOARD_STORE", f"hub:{owner}")
-        changed = _upload(space, root, api)
+        changed = _upload_own(f"{owner}/board", own, api) if own else []
+        changed += _upload(space, root, api, _config(owner, api))
         there = set(api.get_space_secrets(space))
         missing = {key: words.format(owner=owner) for key, words in SECRETS.items() if key not in there}
         url = getattr(api.space_info(space), "host", None) or f"https://{owner}-{name}.hf.space".lower().replace(
@@ -84,7 +94,7 @@ def came_up(
 ) -> str:
     """Wait up to `wait` seconds until the Space runs and answers; what it says of its rows ("live", "sample", …).
 
-    Raises BoardError with the Hub's words where the build or the app failed, Unknown where it takes longer.
+    Raises BoardError with the Hub's words if the build or the app failed, Unknown if it takes longer.
     """
     until = monotonic() + wait
     stage = "unknown"
@@ -95,17 +105,17 @@ def came_up(
         if stage in UP and (source := _answers(deployed.url, api.token)):
             return source
         if stage not in (*UP, *WAITING):
-            said = str(runtime.raw.get("errorMessage") or "").strip()[:500]
+            data = str(runtime.raw.get("errorMessage") or "").strip()[:500]
             raise BoardError(
-                f"{deployed.space} did not come up: {stage}. {said} Its log is at "
+                f"{deployed.space} did not come up: {stage}. {data} Its log is at "
                 f"https://huggingface.co/spaces/{deployed.space}?logs=container."
             )
         sleep(PAUSE)
-    raise Unknown(f"{deployed.space} is still {stage} after {wait:.0f} s; look at it again in a while.")
+    raise UnknownOutcomeError(f"{deployed.space} is still {stage} after {wait:.0f} s; look at it again in a while.")
 
 
 def files(root: Path) -> Iterator[tuple[str, bytes]]:
-    """The Space's files: path in the repository, bytes."""
+    """Yield the Space's files: path in the repository, bytes."""
     for part in PARTS:
         start = root / part
         for path in sorted(start.rglob("*")) if start.is_dir() else [start]:
@@ -114,8 +124,26 @@ def files(root: Path) -> Iterator[tuple[str, bytes]]:
                 yield name, path.read_bytes()
 
 
-def _upload(space: str, root: Path, api: HfApi) -> list[str]:
-    """One commit with what differs; files of ours that are no more are deleted, others' stay."""
+def _config(owner: str, api: HfApi) -> BoardConfig:
+    """Return what the owner's dataset `board` says of itself now."""
+    token = api.token if isinstance(api.token, str) else None
+    with TemporaryDirectory() as cache:
+        store = HubStore(owner, token=token, endpoint=api.endpoint, cache_dir=Path(cache))
+        return ProfileReader(store).read().config
+
+
+def _entitled(readme: bytes, config: BoardConfig) -> bytes:
+    """Return a Space's README with the board's own name and sentence in its head, which the Hub shows."""
+    head, mark, rest = readme.decode("utf-8").partition("\n---\n")
+    for key, value in (("title", config.name), ("short_description", (config.description or "")[:60])):
+        if config.name and value:
+            line = f"{key}: {json.dumps(value, ensure_ascii=False)}"
+            head = re.sub(rf"^{key}:.*$", lambda _, line=line: line, head, flags=re.MULTILINE)  # type: ignore[misc]
+    return f"{head}{mark}{rest}".encode()
+
+
+def _upload(space: str, root: Path, api: HfApi, config: BoardConfig) -> list[str]:
+    """Return one commit with what differs; files of ours that are no more are deleted, others' stay."""
     head = api.repo_info(space, repo_type="space").sha
     there = {
         each.path: each
@@ -123,6 +151,7 @@ def _upload(space: str, root: Path, api: HfApi) -> list[str]:
         if isinstance(each, RepoFile)
     }
     ours = dict(files(root))
+    ours["README.md"] = _entitled(ours["README.md"], config)
     fresh = {path: data for path, data in ours.items() if not _same(there.get(path), data)}
     gone = [path for path in there if path.partition("/")[0] in PARTS and path not in ours]
     if not fresh and not gone:
@@ -137,6 +166,27 @@ def _upload(space: str, root: Path, api: HfApi) -> list[str]:
     return sorted([*fresh, *gone])
 
 
+def _upload_own(dataset: str, folder: Path, api: HfApi) -> list[str]:
+    """Bring the dataset `board` in step with a folder's; return the files that changed. Nothing is deleted."""
+    store = LocalStore(folder)
+    if not ProfileReader(store).read().files:
+        raise BadInputError(f"{folder} has no board/board.toml. `python app.py new {folder}` makes one.")
+    info = api.repo_info(dataset, repo_type="dataset")
+    there = {
+        each.path: each
+        for each in api.list_repo_tree(dataset, repo_type="dataset", revision=info.sha, recursive=True)
+        if isinstance(each, RepoFile)
+    }
+    paths = (entry.path for entry in store.list("board"))
+    ours = {path.partition("/")[2]: store.read(path) for path in paths}
+    fresh = {path: data for path, data in ours.items() if not _same(there.get(path), data)}
+    if fresh:
+        operations = [CommitOperationAdd(path, data) for path, data in fresh.items()]
+        message = "Renew the board's own files"
+        api.create_commit(dataset, operations, commit_message=message, repo_type="dataset", parent_commit=info.sha)
+    return [f"board/{path}" for path in sorted(fresh)]
+
+
 def _same(there: RepoFile | None, data: bytes) -> bool:
     if there is None:
         return False
@@ -144,7 +194,7 @@ def _same(there: RepoFile | None, data: bytes) -> bool:
 
 
 def _ensure(repo: str, kind: str, private: bool, api: HfApi) -> bool:
-    """Whether the repository had to be made."""
+    """Return whether the repository had to be made."""
     if api.repo_exists(repo, repo_type=kind):
         return False
     api.create_repo(
@@ -154,7 +204,7 @@ def _ensure(repo: str, kind: str, private: bool, api: HfApi) -> bool:
 
 
 def _answers(url: str, token: str | bool | None) -> str | None:
-    """What the board says of its rows, or None while it does not answer."""
+    """Return what the board says of its rows, or None while it does not answer."""
     try:
         # a private Space lets in who brings a token; no redirect may carry it elsewhere
         headers = {"Authorization": f"Bearer {token}"} if isinstance(token, str) else {}
@@ -175,7 +225,7 @@ class _told:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, HfHubHTTPError | httpx.HTTPError):
-            told = as_store_error(error, self.what, writing=True)
-            if isinstance(told, Denied):
-                told = Denied(f"{told} It needs the right to write to repositories of this owner.")
-            raise told from error
+            data = as_store_error(error, self.what, writing=True)
+            if isinstance(data, DeniedError):
+                data = DeniedError(f"{data} It needs the right to write to repositories of this owner.")
+            raise data from error

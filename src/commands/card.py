@@ -9,24 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 from src import settings
 from src.core import suites
-from src.core.errors import BadInput, NotFound
+from src.core.errors import BadInputError, NotFoundError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from src.board.live.snapshot import Snapshot
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> argparse.ArgumentParser:
-    """The command's words on the command line."""
+    """Return the command's words on the command line."""
     parser = subparsers.add_parser(
         "card",
         help="write a model's results in the form of its card",
         description="Print the `model-index` and the results section of a model's card. With --into they go into that "
-        "file, where an older block of this board or of its bot is replaced and every other byte stays; with "
+        "file, if an older block of this board or of its bot is replaced and every other byte stays; with "
         "--open-pr they are offered to the model's repository on the Hub.",
         epilog="example: python app.py card org/name --store my-board --into README.md",
     )
     parser.add_argument("model", metavar="ORG/NAME", help="a model on the board, or the id of one of its rows")
-    parser.add_argument("--suite", choices=suites.names(), help=f"which results (default: {suites.DEFAULT})")
+    parser.add_argument("--suite", metavar="NAME", help="which results (default: the board's first suite)")
     parser.add_argument("--precision", metavar="WORD", help="the run of this precision (default: the best one)")
     parser.add_argument("--into", type=Path, metavar="README.md", help="merge them into this card")
     parser.add_argument("--open-pr", action="store_true", help="offer them to the model's repository as a pull request")
@@ -42,11 +44,11 @@ def run(args: argparse.Namespace) -> int:
     """Print, merge or offer."""
     from src.board.cards import card_block, eval_result_files, merge
 
-    suite = args.suite or suites.DEFAULT
-    row = _row(args, suite)
-    source = _source(args.space)
-    block = card_block(row, suite, source)
-    files = eval_result_files(row, suite, row.get("submission_date"), source) if args.eval_results else {}
+    snapshot = _snapshot(args)
+    suite, row, source = snapshot.suite.name, _row(args, snapshot), _source(args.space)
+    block = card_block(row, suite, source, snapshot.identity)
+    date = row.get("submission_date")
+    files = eval_result_files(row, suite, date, source, snapshot.identity) if args.eval_results else {}
     if args.open_pr:
         return _offer(block, files)
     if args.into is None:
@@ -82,35 +84,39 @@ def _offer(block: Any, files: dict[str, str]) -> int:
     return 0
 
 
-def _row(args: argparse.Namespace, suite: str) -> dict[str, Any]:
-    from src.board.listing import of_model, plain
-    from src.board.opening import open_board
-    from src.board.snapshot import Snapshot
-    from src.board.sources import read_contents
+def _snapshot(args: argparse.Namespace) -> Snapshot:
+    from src.board.live.opening import read_once
 
-    contents = read_contents(open_board(settings.read(args)).store, None, None)
-    if suite not in contents.frames:
-        raise NotFound(f"This board has no rows of {suite}; it has {', '.join(contents.frames) or 'none at all'}.")
-    snapshot = Snapshot(contents.frames[suite], suites.load(suite), contents.revision, "live", contents.as_of)
+    board = read_once(settings.read(args))
+    suite, held = args.suite or board.suites[0], board.state.snapshots
+    if suite not in held:
+        problem = board.state.problem
+        raise NotFoundError(problem or f"This board has no rows of {suite}; it has {', '.join(held) or 'none at all'}.")
+    return held[suite]
+
+
+def _row(args: argparse.Namespace, snapshot: Snapshot) -> dict[str, Any]:
+    from src.board.table.listing import of_model, plain
+
     found: pd.DataFrame = of_model(snapshot, args.model).frame
     if args.precision:
         here = ", ".join(map(str, found["precision"].dropna().unique()))
         found = found[found["precision"] == args.precision]
         if found.empty:
-            raise NotFound(f"{args.model} was not run in {args.precision}; there is {here}.")
+            raise NotFoundError(f"{args.model} was not run in {args.precision}; there is {here}.")
     elif len(found) > 1:
         print(f"{args.model} has {len(found)} rows; taking {found['id'].iloc[0]}.", file=sys.stderr)
     return {name: plain(found[name])[0] for name in found.columns}
 
 
 def _source(space: str | None) -> Any:
-    from src.board.cards import Source
+    from src.board.cards import CardSource
 
     if space is None:
         return None
     if space.count("/") != 1:
-        raise BadInput(f"--space is OWNER/NAME, not '{space}'.")
-    return Source(space, space.partition("/")[0])
+        raise BadInputError(f"--space is OWNER/NAME, not '{space}'.")
+    return CardSource(space, space.partition("/")[0])
 
 
 def _read(path: Path) -> str:
@@ -119,4 +125,4 @@ def _read(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+        raise BadInputError(f"{path} cannot be read: {error.strerror}.") from error

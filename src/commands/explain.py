@@ -7,16 +7,19 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from src.core import suites
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
+
+if TYPE_CHECKING:
+    from src.core.moderation.entries import Moderation, ModerationEntry
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> argparse.ArgumentParser:
-    """The command's words on the command line."""
+    """Return the command's words on the command line."""
     parser = subparsers.add_parser(
         "explain",
         help="show how the scores in a result file come about",
@@ -28,47 +31,73 @@ def add_parser(subparsers: argparse._SubParsersAction) -> argparse.ArgumentParse
     parser.add_argument(
         "--suite", metavar="NAME", help="a suite, or a suite's .toml; without it, the tasks in the file tell"
     )
+    parser.add_argument(
+        "--store",
+        metavar="DIR|hub:OWNER",
+        help="the board whose corrections and suites count (default: the folder board that the file lies in, if any)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the explanation of one file."""
+    from src.core.frames.tables import unpacked
+    from src.core.moderation.applying import corrected
     from src.core.records import Result
     from src.core.scoring import score
-    from src.core.tables import unpacked
 
     try:
         data = args.file.read_bytes()
     except OSError as error:
-        raise BadInput(f"{args.file} cannot be read: {error.strerror}.") from error
+        raise BadInputError(f"{args.file} cannot be read: {error.strerror}.") from error
     if data[:2] == b"\x1f\x8b":
         data = unpacked(data, args.file.name)
     result = Result.read(data, str(args.file.resolve()), model="unknown")
+    moderation = _moderation(args)
     suite = suites.load(args.suite) if args.suite else _suite_of(result)
-    scored = score(result, suite)
+    scored, corrections = corrected(score(result, suite), suite, result, moderation)
     if args.json:
-        print(json.dumps(as_json(scored), indent=2, ensure_ascii=False))
+        print(json.dumps(as_json(scored, corrections), indent=2, ensure_ascii=False))
     else:
-        print("\n".join(lines(result, scored, suite, _Style(sys.stdout.isatty() and "NO_COLOR" not in os.environ))))
+        style = _Style(sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+        print("\n".join(lines(result, scored, suite, style, corrections)))
     return 0
 
 
-def as_json(scored: Any) -> dict[str, Any]:
-    """`{suite, scorer, benchmarks: {name: {raw, score, missing}}, average}`; unknown is null."""
+def _moderation(args: argparse.Namespace) -> Moderation:
+    """Return the decisions of the board that is named, or of the folder board that the file lies in."""
+    from src.core.moderation.entries import Moderation
+    from src.core.profile.reading import ProfileReader
+    from src.core.store import open_store
+
+    above = [folder for folder in args.file.resolve().parents if (folder / "board" / "moderation").is_dir()]
+    store = args.store or (str(above[0]) if above else None)
+    return ProfileReader(open_store(store)).read().moderation if store else Moderation()
+
+
+def as_json(scored: Any, corrections: Sequence[ModerationEntry] = ()) -> dict[str, Any]:
+    """`{suite, scorer, benchmarks: {name: {raw, score, missing}}, average}`; unknown is null.
+
+    A score that operators corrected has `corrected` too: `{was, by, reason}`.
+    """
+    changed = {each.benchmark: {"was": each.was, "by": each.by, "reason": each.reason} for each in corrections}
     return {
         "suite": scored.suite,
         "scorer": scored.scorer,
         "benchmarks": {
             key: {"raw": benchmark.raw, "score": benchmark.score, "missing": list(benchmark.missing)}
+            | ({"corrected": changed[key]} if key in changed else {})
             for key, benchmark in scored.benchmarks.items()
         },
         "average": scored.average,
     }
 
 
-def lines(result: Any, scored: Any, suite: suites.Suite, style: _Style) -> Iterator[str]:
-    """The explanation, line by line, 100 columns wide at most."""
+def lines(
+    result: Any, scored: Any, suite: suites.Suite, style: _Style, corrections: Sequence[ModerationEntry] = ()
+) -> Iterator[str]:
+    """Yield the explanation, line by line, 100 columns wide at most."""
     run = [result.precision, (result.revision or "")[:7], f"{result.date:%Y-%m-%d}" if result.date else None]
     yield ""
     yield f"{style.bold(_plain(result.model))}   {style.dim(' · '.join(_plain(part) for part in run if part))}"
@@ -76,6 +105,11 @@ def lines(result: Any, scored: Any, suite: suites.Suite, style: _Style) -> Itera
     yield style.dim(f"{suite.title} · scorer {scored.scorer or 'unknown'}{newer}")
     for benchmark in suite.benchmarks:
         yield from _benchmark(benchmark, scored.benchmarks[benchmark.key], style)
+        for each in corrections:
+            if each.benchmark == benchmark.key:
+                was = "" if each.was is None else f" from {each.was:.2f}"
+                words = f"  corrected{was} to {each.value:.2f} by {_plain(each.by)} on {each.when:%Y-%m-%d}: "
+                yield style.warn(words + _plain(each.reason))
     yield ""
     yield from _average(scored, suite, style)
     yield ""
@@ -129,7 +163,7 @@ WIDTH = 44
 
 
 class _Style:
-    """Weights for a terminal; none where the output goes elsewhere."""
+    """Weights for a terminal; none if the output goes elsewhere."""
 
     def __init__(self, on: bool) -> None:
         self.on = on
@@ -149,7 +183,7 @@ class _Style:
 
 
 def _suite_of(result: Any) -> suites.Suite:
-    """The suite most of whose tasks the run has. Raises BadInput where it has none of any."""
+    """Return the suite most of whose tasks the run has. Raises BadInputError if it has none of any."""
 
     def share(suite: suites.Suite) -> float:
         ran = [bool({task.name, *task.aliases} & result.tasks.keys()) for task in suite.tasks]
@@ -158,14 +192,14 @@ def _suite_of(result: Any) -> suites.Suite:
     best = max(map(suites.load, suites.names()), key=share)
     if not share(best):
         some = ", ".join(_plain(task) for task in list(result.tasks)[:5]) or "none"
-        raise BadInput(
+        raise BadInputError(
             f"No suite has the tasks of this run ({some}); name one with --suite: {', '.join(suites.names())}."
         )
     return best
 
 
 def _rule(benchmark: suites.Benchmark) -> str:
-    """How subtasks become raw and score, in words."""
+    """Return how subtasks become raw and score, in words."""
     tasks = len(benchmark.tasks)
     metrics = " and ".join(benchmark.metrics)
     if benchmark.pooling == "mean_of_metrics":
@@ -195,7 +229,7 @@ def _head(metric: str) -> str:
 
 
 def _plain(text: object) -> str:
-    """Text from a stranger's file without what could steer a terminal."""
+    """Return text from a stranger's file without what could steer a terminal."""
     return "".join(letter if unicodedata.category(letter)[0] != "C" else "�" for letter in str(text))[:200]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from src.core.errors import NotFound
+from src.core.errors import NotFoundError
 from src.core.records import Record
 from src.core.store import Store
 
@@ -37,10 +37,10 @@ class Report(Record):
 
 
 def reports(store: Store, model: str) -> tuple[Report, ...]:
-    """The reports on `model`, newest first; lines that are none are passed over."""
+    """Return the reports on `model`, newest first; lines that are none are passed over."""
     try:
         lines = store.read(PATH).decode("utf-8", "replace").splitlines()
-    except NotFound:
+    except NotFoundError:
         return ()
     found = [report for line in lines if (report := _read(line)) and report.model == model]
     return tuple(sorted(found, key=lambda report: report.date or "", reverse=True)[:MOST_SHOWN])
@@ -48,7 +48,7 @@ def reports(store: Store, model: str) -> tuple[Report, ...]:
 
 def _read(line: str) -> Report | None:
     try:
-        told: Mapping[str, Any] = json.loads(line)
-        return Report.model_validate(told)
+        data: Mapping[str, Any] = json.loads(line)
+        return Report.model_validate(data)
     except (ValueError, ValidationError):
         return None

@@ -14,15 +14,17 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from src.core import exact
+
 ROWS_PER_GROUP = 64  # one screen of answers; at 12,032 rows a group is half a percent of the file
 
 SCHEMA = pa.schema(
     [
         ("doc_id", pa.int32()),
         ("doc_hash", pa.string()),
-        ("question_hash", pa.string()),  # the same for a question that several subtasks ask; known even where gated
-        ("score", pa.float32()),  # mean of the benchmark's metrics for this item; null where the harness gave none
-        ("question", pa.string()),  # what was asked, without the few-shot examples; null where it may not be shown
+        ("question_hash", pa.string()),  # the same for a question that several subtasks ask; known even if gated
+        ("score", pa.float32()),  # mean of the benchmark's metrics for this item; null if the harness gave none
+        ("question", pa.string()),  # what was asked, without the few-shot examples; null if it may not be shown
         ("target", pa.string()),
         ("answer", pa.string()),
         ("metrics", pa.string()),  # JSON: every metric of the item
@@ -33,7 +35,10 @@ SCHEMA = pa.schema(
 )
 
 QUESTION_KEYS = ("question", "Question", "problem", "input", "prompt", "query", "sentence", "goal", "text")
+AT_LIMIT = "at_limit"
+"""A field of a generated sample line: whether its text reached the length limit."""
 NOT_METRICS = {
+    AT_LIMIT,
     "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics", "doc_hash", "prompt_hash",
     "target_hash",
 }  # fmt: skip
@@ -59,8 +64,20 @@ def write_twin(lines: Iterable[Mapping[str, Any]], metrics: Sequence[str], to: I
 
 
 def item_score(line: Mapping[str, Any], metrics: Sequence[str]) -> float | None:
-    """The mean of the benchmark's metrics for one sample line, 0..1; of instruction-level lists their mean."""
+    """Return the mean of the benchmark's metrics for one sample line, 0..1; of instruction-level lists their mean."""
     return _number([_number(line.get(metric)) for metric in metrics])
+
+
+def question_hash(line: Mapping[str, Any]) -> str | None:
+    """Return what the question of a sample line has in common with the same question in another task."""
+    return _hash(_question(line.get("doc") or {}, _arguments(line.get("arguments"))[0]))
+
+
+def option_likelihoods(line: Mapping[str, Any]) -> tuple[list[str], list[float | None]]:
+    """Return the options of a multiple-choice sample line and their log-likelihoods; nothing if it was generated."""
+    options = _arguments(line.get("arguments"))[1]
+    likelihoods = _likelihoods(line.get("filtered_resps"), len(options))
+    return (options, likelihoods) if likelihoods else ([], [])
 
 
 def _row(line: Mapping[str, Any], metrics: Sequence[str], gated: bool) -> dict[str, Any]:
@@ -71,7 +88,7 @@ def _row(line: Mapping[str, Any], metrics: Sequence[str], gated: bool) -> dict[s
     row: dict[str, Any] = {
         "doc_id": int(line["doc_id"]),
         "doc_hash": line.get("doc_hash"),
-        "question_hash": hashlib.sha256(question.encode()).hexdigest()[:16] if question else None,
+        "question_hash": _hash(question),
         "score": item_score(line, metrics),
         "metrics": json.dumps(found),
     }
@@ -91,7 +108,10 @@ def _row(line: Mapping[str, Any], metrics: Sequence[str], gated: bool) -> dict[s
 
 
 def _arguments(arguments: Any) -> tuple[str | None, list[str]]:
-    """The prompt, and for multiple choice the option texts, from `{gen_args_0: {arg_0, arg_1}, …}` or `[[…], …]`."""
+    """Return the prompt, and for multiple choice the option texts, from `{gen_args_0.
+
+    {arg_0, arg_1}, …}` or `[[…], …]`.
+    """
     calls = list(arguments.values()) if isinstance(arguments, Mapping) else list(arguments or ())
     parts = [list(call.values()) if isinstance(call, Mapping) else list(call) for call in calls]
     if not parts or not parts[0]:
@@ -102,7 +122,7 @@ def _arguments(arguments: Any) -> tuple[str | None, list[str]]:
 
 
 def _likelihoods(responses: Any, options: int) -> list[float | None]:
-    """One log-likelihood an option; empty where the answer was generated."""
+    """Return one log-likelihood an option; empty if the answer was generated."""
     if not options or not isinstance(responses, list) or len(responses) != options:
         return []
     firsts = [response[0] if isinstance(response, list | tuple) and response else response for response in responses]
@@ -129,15 +149,22 @@ def _question(doc: Any, prompt: str | None) -> str | None:
     return prompt[-2000:] if prompt else None
 
 
+def _hash(question: str | None) -> str | None:
+    return hashlib.sha256(question.encode()).hexdigest()[:16] if question else None
+
+
 def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _number(value: Any) -> float | None:
-    """A metric as a number; of a list (instruction-level metrics) the mean. Some dumps write numbers as strings."""
+    """Return a metric as a number; of a list (instruction-level metrics) the mean.
+
+    Some dumps write numbers as strings.
+    """
     if isinstance(value, list):
         numbers = [number for number in map(_number, value) if number is not None]
-        return sum(numbers) / len(numbers) if numbers else None
+        return exact.mean(numbers) if numbers else None
     try:
         return float(value)
     except (TypeError, ValueError):

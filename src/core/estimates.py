@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from src.core.errors import BadInput, NotFound
+from src.core.errors import BadInputError, NotFoundError
 from src.core.names import check_model_name, is_model_name
 from src.core.records import Record
 from src.core.statistics.subset import ItemModel
@@ -24,7 +24,10 @@ MOST_SHOWN = 5
 
 
 class Guess(Record):
-    """One benchmark, or the average: the estimate and its 95 % interval, in points of the published score."""
+    """One benchmark, or the average: the estimate and its 95 % interval, in points of the published score.
+
+    The interval is not cut at 0, so that it can be computed with; what shows it cuts it.
+    """
 
     value: float
     se: float
@@ -35,7 +38,7 @@ class Guess(Record):
     references: int = 0  # models whose answers narrowed it; 0: the questions alone
 
 
-class Estimate(Record):
+class EstimateRecord(Record):
     """One model on a random part of a suite."""
 
     model: str
@@ -48,7 +51,7 @@ class Estimate(Record):
     average: Guess | None = None  # None unless every benchmark of the suite is there
 
 
-def keep(store: Store, estimate: Estimate) -> str:
+def keep(store: Store, estimate: EstimateRecord) -> str:
     """Write an estimate into a store and return its path."""
     stamp = estimate.date.astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
     path = f"estimates/{check_model_name(estimate.model)}/estimate_{stamp}.json"
@@ -56,32 +59,32 @@ def keep(store: Store, estimate: Estimate) -> str:
     return path
 
 
-def estimates(store: Store, model: str, suite: str) -> tuple[Estimate, ...]:
-    """The estimates of `model` on `suite`, newest first; files that are none are passed over."""
+def estimates(store: Store, model: str, suite: str) -> tuple[EstimateRecord, ...]:
+    """Return the estimates of `model` on `suite`, newest first; files that are none are passed over."""
     if not is_model_name(model):
         return ()
     try:
         entries = store.list(f"estimates/{model}")
-    except NotFound:
+    except NotFoundError:
         return ()
     found = []
     for entry in sorted(entries, key=lambda entry: entry.path, reverse=True)[: 4 * MOST_SHOWN]:
         try:
-            told = Estimate.model_validate_json(store.read(entry.path))
+            data = EstimateRecord.model_validate_json(store.read(entry.path))
         except ValidationError:
             continue
-        if told.suite == suite and told.model == model:
-            found.append(told)
+        if data.suite == suite and data.model == model:
+            found.append(data)
     return tuple(found[:MOST_SHOWN])
 
 
 def calibration_path(suite: str, benchmark: str) -> str:
-    """Where a store keeps what reference models tell of a benchmark's questions."""
+    """Return where a store keeps what reference models tell of a benchmark's questions."""
     return f"calibration/{suite}/{benchmark}.parquet"
 
 
 def write_calibration(model: ItemModel, tasks: Sequence[str]) -> bytes:
-    """An item model as a file; `tasks` (items,) names the subtask of every question."""
+    """Return an item model as a file; `tasks` (items,) names the subtask of every question."""
     slopes = {f"slope_{d}": model.slopes[:, d] for d in range(model.slopes.shape[1])}
     table = pd.DataFrame({"task": list(tasks), "intercept": model.intercepts, **slopes, "references": model.references})
     out = io.BytesIO()
@@ -90,17 +93,19 @@ def write_calibration(model: ItemModel, tasks: Sequence[str]) -> bytes:
 
 
 def read_calibration(store: Store, suite: str, benchmark: str, tasks: Sequence[str]) -> ItemModel:
-    """The item model of a benchmark whose questions belong to `tasks` (items,); a flat one where none was published.
+    """Return the item model of a benchmark whose questions belong to `tasks` (items,).
+
+    A flat one if none was published.
 
     A flat one knows nothing: then the estimate is the stratified mean of the questions asked.
     """
     path = calibration_path(suite, benchmark)
     try:
         table = pd.read_parquet(io.BytesIO(store.read(path)))
-    except NotFound:
+    except NotFoundError:
         return ItemModel(np.zeros((len(tasks), 1)), np.zeros(len(tasks)), 0)
     if table["task"].tolist() != list(tasks):
-        raise BadInput(
+        raise BadInputError(
             f"{path} is of other questions than the suite has now; run `python -m evaluator calibrate` again."
         )
     slopes = table[[name for name in table if str(name).startswith("slope_")]].to_numpy(float)

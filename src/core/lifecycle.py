@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Status(StrEnum):
@@ -16,7 +17,7 @@ class Status(StrEnum):
 
     @classmethod
     def read(cls, text: str) -> Status:
-        """The status behind any spelling in the wild (`FINISHED_2024`, `RERUN`, `PENDING_NEW_EVAL`).
+        """Return the status behind any spelling in the wild (`FINISHED_2024`, `RERUN`, `PENDING_NEW_EVAL`).
 
         Raises ValueError for a word no board ever wrote.
         """
@@ -35,15 +36,32 @@ HISTORIC = {
     "CANCELLED": Status.CANCELLED,
 }
 
+
+class Move(NamedTuple):
+    """What one event does to a request: the statuses in which it counts, and those it may lead to."""
+
+    start: frozenset[Status]
+    to: frozenset[Status]
+    by_holder: bool = False  # only the holder of the last claim, also after its lease ran out and nobody else claimed
+
+
+def _move(start: str, to: str, by_holder: bool = False) -> Move:
+    return Move(frozenset(map(Status, start.split())), frozenset(map(Status, to.split())), by_holder)
+
+
+HELD = "RUNNING PENDING FAILED"  # PENDING and FAILED: the lease ran out
+
 MOVES = {
-    Status.PENDING: {Status.RUNNING, Status.CANCELLED},
-    Status.RUNNING: {Status.FINISHED, Status.FAILED, Status.PENDING},  # PENDING: its lease expired, or was given back
-    Status.FAILED: {Status.PENDING},
-    Status.FINISHED: set[Status](),
-    Status.CANCELLED: set[Status](),
+    "request": _move("CANCELLED", "PENDING"),  # the first one of a request always counts
+    "claim": _move("PENDING", "RUNNING"),
+    "renew": _move(HELD, "RUNNING", by_holder=True),
+    "done": _move(HELD, "FINISHED", by_holder=True),
+    "fail": _move(HELD, "FAILED PENDING", by_holder=True),  # PENDING: it is tried again
+    "back": _move(HELD, "PENDING", by_holder=True),
+    "cancel": _move("PENDING", "CANCELLED"),
+    "retry": _move("FAILED", "PENDING"),
 }
+"""The events of a request, in the order in which they can first happen; the queue applies no other moves."""
 
-
-def may_move(start: Status, to: Status) -> bool:
-    """Whether a request at `start` may go to `to`."""
-    return to in MOVES[start]
+EXPIRES = _move("RUNNING", "PENDING FAILED")
+"""The one move that no event makes: a lease runs out. FAILED: it was the last claim allowed."""

@@ -9,10 +9,10 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 from src.core.lifecycle import Status
-from src.core.model_types import read_type, write_type
-from src.core.names import check_model_name
+from src.core.model.types import read_type, write_type
+from src.core.names import check_model_name, is_local_path
 from src.core.result_files import fields_of_dump, fields_of_v1, number, run_of_path
 
 WeightType = Literal["Original", "Delta", "Adapter"]
@@ -38,10 +38,10 @@ class Request(Record):
     model: str  # org/name
     revision: str = "main"  # a commit sha once checked
     base_model: str | None = None
-    base_revision: str | None = None  # the commit of the base model, where an adapter or a delta needs one
+    base_revision: str | None = None  # the commit of the base model, if an adapter or a delta needs one
     precision: str = "bfloat16"
     weight_type: WeightType = "Original"
-    model_type: str | None = None  # a key of `src.core.model_types`, whatever the file spelled
+    model_type: str | None = None  # a key of `src.core.model.types`, whatever the file spelled
     params: float | None = None  # billions
     architectures: str | None = None  # ";"-joined
     use_chat_template: bool | None = None
@@ -53,6 +53,8 @@ class Request(Record):
     private: bool = False
     license: str | None = None
     likes: int | None = None
+    again: int = 0  # how often it was put back into the queue after its result was withdrawn
+    notes: tuple[str, ...] = ()  # what a reader of the result has to know of the weights
     job_id: str | None = None
     job_start_time: datetime | None = None
     attempts: int = 0
@@ -63,47 +65,53 @@ class Request(Record):
 
     @classmethod
     def read(cls, data: Written) -> Self:
-        """The request in a file of any age. Raises BadInput for one that names no model or has an unknown status."""
-        said = _known(_parsed(data, "request"))
-        params, likes = number(said.get("params")), number(said.get("likes"))
-        fields = said | {
-            "model": check_model_name(said.get("model")),
-            "status": _status(said.get("status")),
-            "precision": str(said.get("precision", "bfloat16")).removeprefix("torch."),
-            "weight_type": str(said.get("weight_type", "Original")).capitalize(),
-            "model_type": read_type(said.get("model_type")),
+        """Return the request in a file of any age.
+
+        Raises BadInputError for one that names no model or has an unknown status.
+        """
+        payload = _known(_parsed(data, "request"))
+        params, likes = number(payload.get("params")), number(payload.get("likes"))
+        fields = payload | {
+            "model": check_model_name(payload.get("model")),
+            "status": _status(payload.get("status")),
+            "precision": str(payload.get("precision", "bfloat16")).removeprefix("torch."),
+            "weight_type": str(payload.get("weight_type", "Original")).capitalize(),
+            "base_model": _repository(payload.get("base_model")),
+            "model_type": read_type(payload.get("model_type")),
             "params": params if params is not None and params > 0 else None,  # -1 and 0 stood for unknown
             "likes": int(likes) if likes is not None else None,
-            "architectures": said.get("architectures", said.get("architecture")),
-            "submitted_time": _time(said.get("submitted_time")),
-            "job_start_time": _time(said.get("job_start_time")),
-            "job_id": str(said["job_id"]) if said.get("job_id") not in (None, -1, "-1") else None,
+            "architectures": payload.get("architectures", payload.get("architecture")),
+            "submitted_time": _time(payload.get("submitted_time")),
+            "job_start_time": _time(payload.get("job_start_time")),
+            "job_id": str(payload["job_id"]) if payload.get("job_id") not in (None, -1, "-1") else None,
         }
         return _made(cls, fields, "request")
 
     def write(self) -> bytes:
-        """The newest form: the original's field names, then ours. Unknown is null."""
-        said = self.model_dump(mode="json") | {
+        """Return the newest form: the original's field names, then ours. Unknown is null."""
+        data = self.model_dump(mode="json") | {
             "status": str(self.status),
             "model_type": write_type(self.model_type, separator=" : "),
             "submitted_time": _zulu(self.submitted_time),
             "job_start_time": _zulu(self.job_start_time),
         }
-        return json.dumps(said, indent=2, ensure_ascii=False).encode()
+        return json.dumps(data, indent=2, ensure_ascii=False).encode()
 
 
 class Result(Record):
-    """One run as the harness told it: metrics by task, and the settings that produced them. Never overwritten.
+    """One run as the harness reported it: metrics by task, and the settings that produced them. Never overwritten.
 
     Group values are not kept: they are absent from some files and stale in others; `src.core.scoring` pools subtasks.
     """
 
     model: str
+    base_model: str | None = None  # of an adapter or a delta
     revision: str | None = None
     precision: str | None = None
     date: datetime | None = None  # UTC, start of the run
     written: datetime | None = None  # UTC, the time in the file's name
-    tasks: dict[str, dict[str, float | None]]  # task → metric ("acc_norm") → value; None: the harness said "N/A"
+    tasks: dict[str, dict[str, float | None]]  # task → metric ("acc_norm") → value; None: the harness wrote "N/A"
+    groups: dict[str, list[str]] = {}  # group → its tasks and groups
     stderrs: dict[str, dict[str, float | None]] = {}
     samples: dict[str, int] = {}  # task → number of items scored
     shots: dict[str, int] = {}
@@ -113,43 +121,54 @@ class Result(Record):
     form: Literal["v1", "v2"] = "v2"
     path: str | None = None  # where it was read from
 
+    @property
+    def harness(self) -> str:
+        """The program that ran the model: `lm-eval` unless the file says another."""
+        return str(self.settings.get("harness") or "lm-eval")
+
     @classmethod
     def read(cls, data: Written, path: str = "", model: str | None = None) -> Self:
-        """The result in a file: an lm-eval dump (v2), or the first board's `harness|task|shots` form (v1).
+        """Return the result in a file: an lm-eval dump (v2), or the first board's `harness|task|shots` form (v1).
 
         `path` is where the file lies; it tells the time of writing, and the model where the file does not. `model`
-        serves where neither does. Raises BadInput where the file is no result, or nothing says whose.
+        serves if neither does. Raises BadInputError if the file is no result, or nothing says whose.
         """
-        said = _parsed(data, "result")
-        if not isinstance(said.get("results"), Mapping):
-            raise BadInput(f"{path or 'This file'} has no 'results' block; it is no result of a harness run.")
-        is_v1 = any(str(task).startswith("harness|") for task in said["results"])
-        fields = (fields_of_v1 if is_v1 else fields_of_dump)(said)
+        payload = _parsed(data, "result")
+        if not isinstance(payload.get("results"), Mapping):
+            raise BadInputError(f"{path or 'This file'} has no 'results' block; it is no result of a harness run.")
+        is_v1 = any("|" in str(task) for task in payload["results"])
+        fields = (fields_of_v1 if is_v1 else fields_of_dump)(payload)
         model_of_path, written = run_of_path(path)
-        fields["model"] = fields["model"] or model_of_path or model
+        if not fields["model"] or (is_local_path(fields["model"]) and model_of_path):
+            fields["model"] = model_of_path or fields["model"] or model
         if not fields["model"]:
-            raise BadInput(
-                f"{path or 'This file'} does not say which model it is about; put it in a folder 'org__model'."
+            raise BadInputError(
+                f"{path or 'This file'} does not say which model it is about; "
+                "name it with --model, or put it in a folder 'org__model'."
             )
         fields["date"] = fields["date"] or written
         return _made(cls, fields | {"written": written, "path": path or None}, path or "result")
 
     def write(self) -> bytes:
-        """The newest form, an lm-eval dump. Harness files themselves are stored as written, never through this."""
+        """Return the newest form, an lm-eval dump.
+
+        Harness files themselves are stored as written, never through this.
+        """
         results = {
             task: {"alias": task}
             | {_with_filter(metric): value for metric, value in metrics.items()}
             | {_with_filter(metric, "_stderr"): value for metric, value in self.stderrs.get(task, {}).items()}
             for task, metrics in self.tasks.items()
         }
-        known = {"model_sha": self.revision, "model_dtype": self.precision}
+        known = {"model_sha": self.revision, "model_dtype": self.precision, "base_model": self.base_model}
         config = {name: value for name, value in known.items() if value} | self.settings.get("config", {})
-        said = {
+        data = {
             "results": {
                 task: {name: "N/A" if value is None else value for name, value in metrics.items()}
                 for task, metrics in results.items()
             },
             "versions": self.versions,
+            "group_subtasks": self.groups,
             "n-shot": self.shots,
             "n-samples": {task: {"original": n, "effective": n} for task, n in self.samples.items()},
             "date": self.date.timestamp() if self.date else None,
@@ -158,46 +177,8 @@ class Result(Record):
             "chat_template": self.chat_template,
         }
         return json.dumps(
-            said | self.settings | ({"config": config} if config else {}), indent=1, ensure_ascii=False
+            data | self.settings | ({"config": config} if config else {}), indent=1, ensure_ascii=False
         ).encode()
-
-
-class Detail(Record):
-    """One item of one task as one model answered it."""
-
-    task: str
-    doc_id: int
-    doc_hash: str | None = None
-    prompt_hash: str | None = None
-    target_hash: str | None = None
-    doc: dict[str, Any] = {}
-    target: str | None = None
-    arguments: Any = None  # as the harness wrote it
-    resps: Any = None
-    filtered_resps: Any = None
-    metrics: dict[str, float | list[float] | None] = {}  # a list: one value an instruction (IFEval)
-
-    @classmethod
-    def read(cls, line: Written, task: str) -> Self:
-        """The item in one line of `samples_{task}_….jsonl`. Raises BadInput."""
-        said = _parsed(line, "sample")
-        names = set(cls.model_fields) | {"filter", "metrics"}
-        metrics = {
-            name: _metric(value) for name, value in said.items() if name not in names and not name.startswith("_")
-        }
-        target, doc = said.get("target"), said.get("doc")  # gated lines have neither
-        fields = {name: said[name] for name in cls.model_fields if name in said} | {
-            "task": task,
-            "doc": doc if isinstance(doc, Mapping) else {} if doc is None else {"doc": doc},
-            "target": target if isinstance(target, str | None) else json.dumps(target, ensure_ascii=False),
-            "metrics": metrics,
-        }
-        return _made(cls, fields, "sample")
-
-    def write(self) -> bytes:
-        """One line of a samples file, metrics beside the other fields as the harness puts them."""
-        said = self.model_dump(mode="json", exclude={"task", "metrics"})
-        return _line(said | {"filter": "none", "metrics": list(self.metrics)} | self.metrics)
 
 
 class Vote(Record):
@@ -211,31 +192,36 @@ class Vote(Record):
 
     @classmethod
     def read(cls, line: Written) -> Self:
-        """The vote in one line of `votes_data.jsonl`. Raises BadInput."""
-        said = _known(_parsed(line, "vote"))
-        fields = said | {"model": check_model_name(said.get("model")), "timestamp": _time(said.get("timestamp"))}
+        """Return the vote in one line of `votes_data.jsonl`. Raises BadInputError."""
+        data = _known(_parsed(line, "vote"))
+        fields = data | {"model": check_model_name(data.get("model")), "timestamp": _time(data.get("timestamp"))}
         return _made(cls, fields, "vote")
 
     def write(self) -> bytes:
-        """One line of `votes_data.jsonl`."""
+        """Return one line of `votes_data.jsonl`."""
         return _line(self.model_dump(mode="json") | {"timestamp": _zulu(self.timestamp)})
+
+
+def _repository(name: Any) -> Any:
+    """Return a base model's name; None for a path, which only a command line may name."""
+    return None if isinstance(name, str) and name.startswith(("/", ".", "~")) else name
 
 
 def _parsed(data: Written, what: str) -> dict[str, Any]:
     if isinstance(data, Mapping):
         return dict(data)
     try:
-        said = json.loads(data)
+        payload = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"This {what} is not JSON: {error}.") from error
-    if not isinstance(said, dict):
-        raise BadInput(f"This {what} is no JSON object but {type(said).__name__}.")
-    return said
+        raise BadInputError(f"This {what} is not JSON: {error}.") from error
+    if not isinstance(payload, dict):
+        raise BadInputError(f"This {what} is no JSON object but {type(payload).__name__}.")
+    return payload
 
 
-def _known(said: Mapping[str, Any]) -> dict[str, Any]:
+def _known(data: Mapping[str, Any]) -> dict[str, Any]:
     """Without the fields that say nothing, so that defaults serve."""
-    return {name: value for name, value in said.items() if value is not None and value != ""}
+    return {name: value for name, value in data.items() if value is not None and value != ""}
 
 
 def _made(kind: type[R], fields: Mapping[str, Any], what: str) -> R:
@@ -244,18 +230,18 @@ def _made(kind: type[R], fields: Mapping[str, Any], what: str) -> R:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))[:80]
-        raise BadInput(f"This is no usable {what}: '{where}' {first['msg'].lower()}.") from error
+        raise BadInputError(f"This is no usable {what}: '{where}' {first['msg'].lower()}.") from error
 
 
 def _status(text: Any) -> Status:
     try:
         return Status.read(str(text or "PENDING"))
     except ValueError as error:
-        raise BadInput(f"{error}.") from error
+        raise BadInputError(f"{error}.") from error
 
 
 def _time(text: Any) -> datetime | None:
-    """A time in any of the notations found (`…Z`, with microseconds, seconds since 1970), as UTC; else None."""
+    """Return a time in any of the notations found (`…Z`, with microseconds, seconds since 1970), as UTC; else None."""
     try:
         if isinstance(text, int | float):
             return datetime.fromtimestamp(text, UTC)
@@ -280,5 +266,5 @@ def _metric(value: Any) -> float | list[float] | None:
     return number(value)
 
 
-def _line(said: Mapping[str, Any]) -> bytes:
-    return json.dumps(said, ensure_ascii=False).encode() + b"\n"
+def _line(data: Mapping[str, Any]) -> bytes:
+    return json.dumps(data, ensure_ascii=False).encode() + b"\n"

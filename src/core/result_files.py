@@ -7,67 +7,95 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from src.core.names import is_model_name, model_of_path, time_of_path
+from src.core.names import is_row_name, model_of_path, time_of_path
+from src.core.run_identity import arguments
 
 LEFT_OUT = {
     # fields of their own
     "results", "versions", "n-shot", "n-samples", "date", "model_name", "model_name_sanitized", "chat_template",
-    "groups", "group_subtasks", "higher_is_better",  # told by the suite, or stale
+    "groups", "group_subtasks", "higher_is_better",  # known from the suite, or stale
     "configs", "pretty_env_info",  # 100 KB a run: read the file itself to show them
 }  # fmt: skip
 """Blocks of a dump that `Result.settings` does not repeat."""
 NOT_METRICS = {"alias", "name", "sample_len"}
+SAMPLING = {"temperature", "top_k", "top_p", "min_p", "max_new_tokens", "seed", "repetition_penalty"}
+NAMING = ("peft", "delta", "pretrained", "model", "path", "engine")
+"""Model arguments that name the model, in the harness's own order: an adapter comes before its base."""
 
 
-def fields_of_dump(said: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a `Result` in an lm-eval dump; `model` may be None."""
-    config = _mapping(said.get("config"))
-    arguments = _arguments(config.get("model_args"))
-    tasks, stderrs = _metrics(said["results"], leave_out=_groups(said))
+def fields_of_dump(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a `Result` in an lm-eval dump; `model` may be None."""
+    config = _mapping(data.get("config"))
+    given = arguments(config.get("model_args"))
+    tasks, stderrs = _metrics(data["results"], leave_out=_groups(data))
     return {
         "form": "v2",
-        "model": _first_name((said.get("model_name"), arguments.get("pretrained"))),
-        "revision": config.get("model_sha") or arguments.get("revision"),
-        "precision": _precision(config.get("model_dtype"), arguments),
-        "date": _moment(said.get("date")),
+        "model": _first_name((data.get("model_name"), *(given.get(name) for name in NAMING))),
+        "base_model": _first_name((config.get("base_model"), *_base(given))),
+        "revision": config.get("model_sha") or given.get("revision"),
+        "precision": _precision(config.get("model_dtype"), given),
+        "date": _moment(data.get("date")),
         "tasks": tasks,
+        "groups": _members(data),
         "stderrs": stderrs,
-        "samples": _samples(_mapping(said.get("n-samples"))),
-        "shots": _whole(_mapping(said.get("n-shot"))),
-        "versions": _mapping(said.get("versions")),
-        "chat_template": said.get("chat_template") or None,
-        "settings": {name: value for name, value in said.items() if name not in LEFT_OUT and not name.startswith("_")},
+        "samples": _samples(_mapping(data.get("n-samples"))),
+        "shots": _whole(_mapping(data.get("n-shot"))),
+        "versions": _mapping(data.get("versions")),
+        "chat_template": data.get("chat_template") or None,
+        "settings": {name: value for name, value in data.items() if name not in LEFT_OUT and not name.startswith("_")},
     }
 
 
-def fields_of_v1(said: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a `Result` in a v1 file; the task of `harness|arc:challenge|25` is called `arc:challenge`."""
-    config = _mapping(said.get("config_general") or said.get("config"))
-    parts = {name: str(name).split("|") for name in said["results"] if str(name).startswith("harness|")}
-    plain = {part[1]: said["results"][name] for name, part in parts.items()}
+def fields_of_v1(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a `Result` in a v1 file, or in one of lighteval, whose form grew from it.
+
+    The task of `harness|arc:challenge|25` is called `arc:challenge`, that of `ifeval|0` is called `ifeval`.
+    """
+    config = _mapping(data.get("config_general") or data.get("config"))
+    model = _mapping(config.get("model_config"))
+    parts = {name: ["", *str(name).split("|")][-3:] for name in data["results"] if "|" in str(name)}
+    plain = {part[1]: data["results"][name] for name, part in parts.items()}
     tasks, stderrs = _metrics(plain, leave_out=())
-    versions = _mapping(said.get("versions"))
+    versions = _mapping(data.get("versions"))
+    settings = {name: value for name, value in data.items() if name not in LEFT_OUT and not name.startswith("_")}
     return {
         "form": "v1",
-        "model": _first_name((config.get("model_name"), said.get("model_name"))),
+        "model": _first_name(
+            (model.get("base_model") and model.get("model_name"), config.get("model_name"), data.get("model_name"))
+        ),
+        "base_model": _first_name((model.get("base_model"),)),
         "revision": config.get("model_sha") or None,
-        "precision": _precision(config.get("model_dtype"), {}),
+        "precision": _precision(config.get("model_dtype") or model.get("dtype"), {}),
         "date": None,
         "tasks": tasks,
         "stderrs": stderrs,
-        "shots": _whole({part[1]: part[2] for part in parts.values() if len(part) > 2}),
+        "shots": _whole({part[1]: part[2] for part in parts.values()}),
         "versions": {parts[name][1]: version for name, version in versions.items() if name in parts},
-        "settings": {name: value for name, value in said.items() if name not in LEFT_OUT and not name.startswith("_")},
+        "settings": settings | (_lighteval(config, model) if "lighteval_sha" in config else {}),
+    }
+
+
+def _lighteval(config: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a lighteval run in lm-eval's words."""
+    system, sampling = model.get("system_prompt"), _mapping(model.get("generation_parameters"))
+    seconds = config.get("total_evaluation_time_secondes") or config.get("total_evaluation_time_seconds")
+    chosen = {name: value for name, value in sampling.items() if value not in (None, [], {}) and name in SAMPLING}
+    return {
+        "harness": "lighteval",
+        "harness_version": str(config["lighteval_sha"]) if config["lighteval_sha"] not in (None, "?") else None,
+        "system_instruction": str(system) if system else None,
+        "total_evaluation_time_seconds": seconds,
+        "config": {"limit": config.get("max_samples"), "gen_kwargs": chosen, "model": model.get("provider")},
     }
 
 
 def run_of_path(path: str) -> tuple[str | None, datetime | None]:
-    """Which model and what time of writing a result file's path tells."""
+    """Return which model and what time of writing a result file's path tells."""
     return model_of_path(path), time_of_path(path)
 
 
 def number(value: Any) -> float | None:
-    """A finite number, or None for whatever else a file may hold ("N/A", NaN, text)."""
+    """Return a finite number, or None for whatever else a file may hold ("N/A", NaN, text)."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return float(value) if isinstance(value, bool) else None
     try:
@@ -80,7 +108,7 @@ def number(value: Any) -> float | None:
 def _metrics(
     results: Mapping[str, Any], leave_out: Iterable[str]
 ) -> tuple[dict[str, dict[str, float | None]], dict[str, dict[str, float | None]]]:
-    """Values and standard errors by task and metric; `acc,none` is `acc`, any other filter stays in the name."""
+    """Return values and standard errors by task and metric; `acc,none` is `acc`, any other filter stays in the name."""
     tasks: dict[str, dict[str, float | None]] = {}
     stderrs: dict[str, dict[str, float | None]] = {}
     for task, metrics in results.items():
@@ -96,9 +124,20 @@ def _metrics(
     return {task: metrics for task, metrics in tasks.items() if metrics}, stderrs
 
 
-def _groups(said: Mapping[str, Any]) -> set[str]:
-    members = _mapping(said.get("group_subtasks"))
-    return set(_mapping(said.get("groups"))) | {name for name, tasks in members.items() if tasks}
+def _groups(data: Mapping[str, Any]) -> set[str]:
+    members = _mapping(data.get("group_subtasks"))
+    return set(_mapping(data.get("groups"))) | {name for name, tasks in members.items() if tasks}
+
+
+def _members(data: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return group → members, which may be groups themselves."""
+    members = _mapping(data.get("group_subtasks"))
+    return {name: [str(task) for task in tasks] for name, tasks in members.items() if tasks and isinstance(tasks, list)}
+
+
+def _base(given: Mapping[str, str]) -> tuple[str | None, ...]:
+    """Return the model that an adapter or a delta was applied to."""
+    return (given.get("pretrained"),) if given.get("peft") or given.get("delta") else ()
 
 
 def _samples(block: Mapping[str, Any]) -> dict[str, int]:
@@ -107,14 +146,6 @@ def _samples(block: Mapping[str, Any]) -> dict[str, int]:
 
 def _whole(block: Mapping[str, Any]) -> dict[str, int]:
     return {str(name): int(found) for name, value in block.items() if (found := number(value)) is not None}
-
-
-def _arguments(text: Any) -> dict[str, str]:
-    """lm-eval's `model_args`, "pretrained=org/name,dtype=auto" or already a mapping."""
-    if isinstance(text, Mapping):
-        return {str(name): str(value) for name, value in text.items()}
-    pairs = (part.partition("=") for part in str(text or "").split(","))
-    return {name.strip(): value.strip() for name, equals, value in pairs if equals}
 
 
 def _precision(dtype: Any, arguments: Mapping[str, str]) -> str | None:
@@ -128,7 +159,7 @@ def _precision(dtype: Any, arguments: Mapping[str, str]) -> str | None:
 
 
 def _first_name(candidates: Iterable[Any]) -> str | None:
-    return next((name for name in candidates if is_model_name(name)), None)
+    return next((name for name in candidates if is_row_name(name)), None)
 
 
 def _moment(seconds: Any) -> datetime | None:

@@ -12,6 +12,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "assets" / "sample"
 
 
 def main() -> None:
+    """Write the made-up board."""
     parser = argparse.ArgumentParser(prog="python -m src.sample", description="Write the made-up board.")
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
     folder: Path = parser.parse_args().folder

@@ -41,8 +41,8 @@ def answers(model: Model, suite: Suite) -> tuple[dict[str, dict[str, float]], di
             items = task.items or 1
             if benchmark.key == "ifeval":
                 prompts, instructions = _right(share, items, random), _right(share**0.7, INSTRUCTIONS, random)
-                told = (prompts / items, instructions / INSTRUCTIONS)
-                numbers[task.name] = dict(zip(benchmark.metrics, told, strict=True))
+                reported = (prompts / items, instructions / INSTRUCTIONS)
+                numbers[task.name] = dict(zip(benchmark.metrics, reported, strict=True))
                 continue
             right = _right(share, items, random)
             numbers[task.name] = dict.fromkeys(benchmark.metrics, right / items)
@@ -56,7 +56,7 @@ def answers(model: Model, suite: Suite) -> tuple[dict[str, dict[str, float]], di
 
 
 def _share(model: Model, benchmark: Benchmark, task: Task, random: Random) -> float:
-    """The expected share of right answers: from chance up, by how much ability exceeds the task's difficulty."""
+    """Return the expected share of right answers: from chance up, by how much ability exceeds the task's difficulty."""
     of_task = Random(task.name).gauss(0, 0.5)
     bonus = 0.9 if benchmark.key == "ifeval" and model.chat else 0.0
     logit = 1.1 * (model.ability + bonus - DIFFICULTY[benchmark.key] - of_task) + random.gauss(0, 0.08)
@@ -98,8 +98,8 @@ def _area(item: int, right: bool, random: Random) -> Line:
         f"Problem {item + 1}: squares of side {cut} are cut from the corners of a {a} by {b} sheet. What area is left?"
     )
     area = a * b - 4 * cut * cut
-    said = area if right else area + cut * random.randrange(1, 9)
-    answer = f"The sheet has {a * b}, the corners {a * b - said}. The final answer is \\boxed{{{said}}}."
+    output = area if right else area + cut * random.randrange(1, 9)
+    answer = f"The sheet has {a * b}, the corners {a * b - output}. The final answer is \\boxed{{{output}}}."
     return {
         "doc_id": item,
         "doc": {"problem": question, "answer": str(area), "level": "Level 5"},

@@ -11,15 +11,15 @@ from random import Random
 import pandas as pd
 
 from src.core import contamination, suites
-from src.core.cells import TEXT
-from src.core.contents import settle
 from src.core.details import write_twin
-from src.core.frame import FIELDS, from_records, to_contents, write_parquet
-from src.core.importing import contents_path, history_path
+from src.core.frames.cells import TEXT
+from src.core.frames.contents import settle
+from src.core.frames.frame import FIELDS, from_records, to_contents, write_parquet
 from src.core.lifecycle import Status
 from src.core.names import details_dataset, result_path
 from src.core.records import Result
 from src.core.suites import Suite
+from src.core.table_paths import contents_path, history_path
 from src.sample import queue
 from src.sample.answers import SHOWN, Line, answers
 from src.sample.models import Model, models
@@ -47,7 +47,7 @@ REPORTS = (
 
 
 def files() -> Iterator[tuple[str, bytes]]:
-    """Every file of the board by its path in a store."""
+    """Yield every file of the board by its path in a store."""
     everyone = models()
     for name in suites.names():
         suite = suites.load(name)
@@ -101,7 +101,7 @@ def _run(model: Model, suite: Suite) -> tuple[Result, dict[str, list[Line]]]:
 
 
 def _frame(runs: list[tuple[Model, Result, dict[str, list[Line]]]], suite: Suite) -> pd.DataFrame:
-    """The board's rows: scores as the results give them, facts as the models have them."""
+    """Return the board's rows: scores as the results give them, facts as the models have them."""
     scored = from_records([result for _, result, _ in runs], [], suite)
     facts = pd.DataFrame([_facts(model) for model, _, _ in runs])
     key = ["model", "precision", "revision"]
@@ -141,7 +141,7 @@ def _facts(model: Model) -> dict[str, object]:
 
 
 def _short(result: Result) -> bytes:
-    """The dump on few bytes: nobody reads the sample's files by eye."""
+    """Return the dump on few bytes: nobody reads the sample's files by eye."""
     return json.dumps(json.loads(result.write()), separators=(",", ":")).encode()
 
 
@@ -156,7 +156,10 @@ def _details(model: Model, result: Result, lines: dict[str, list[Line]], suite: 
 
 
 def _requests(finished: list[Model]) -> Iterator[tuple[str, bytes]]:
-    """Files of the old layout, which every reader of a queue must understand; one says that it failed, and no more."""
+    """Yield files of the old layout, which every reader of a queue must understand.
+
+    One says that it failed, and no more.
+    """
     random = Random("requests")
     for model in (*finished, FAILED):
         asked = _moment(model.submitted or LAST_DAY, random)

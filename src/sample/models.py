@@ -38,7 +38,7 @@ class Model:
     suites: tuple[str, ...] = ("open-llm-v2",)
 
 
-class Line(NamedTuple):
+class ModelLine(NamedTuple):
     """A line of base models by one maker."""
 
     maker: str
@@ -53,16 +53,18 @@ class Line(NamedTuple):
 
 
 LINES = (
-    Line("brass-lantern", "Lantern-1", "LlamaForCausalLM", (1.1, 6.9, 13.0), -0.9, 0, "llama2", old=True),
-    Line("brass-lantern", "Lantern-2", "LlamaForCausalLM", (3.2, 8.03, 70.6), 0.1, 2, "other"),
-    Line("tidewater-ml", "Estuary", "Qwen2ForCausalLM", (0.49, 1.54, 7.62, 14.8, 32.8, 72.7), 0.5, 3, "apache-2.0"),
-    Line("moss-and-fern", "Bracken", "MistralForCausalLM", (7.25, 12.2), 0.0, 0, "apache-2.0", old=True),
-    Line("moss-and-fern", "Bracken-8x7B", "MixtralForCausalLM", (46.7,), 0.2, 1, "apache-2.0", moe=True, old=True),
-    Line("north-attic", "Rafter", "Gemma2ForCausalLM", (2.61, 9.24, 27.2), 0.35, 1, "gemma"),
-    Line("paper-crane", "Origami", "Phi3ForCausalLM", (3.82, 14.0), 0.3, 1, "mit"),
-    Line("velvet-anvil", "Ingot", "GPTNeoXForCausalLM", (0.41, 1.4, 6.9), -1.4, 0, "apache-2.0", old=True),
-    Line("copper-kite", "Updraft", "GraniteForCausalLM", (2.53, 8.17), 0.1, 5, "apache-2.0"),
-    Line("quiet-harbor", "Mooring-MoE", "Qwen2MoeForCausalLM", (14.3,), -0.1, 4, "apache-2.0", moe=True),
+    ModelLine("brass-lantern", "Lantern-1", "LlamaForCausalLM", (1.1, 6.9, 13.0), -0.9, 0, "llama2", old=True),
+    ModelLine("brass-lantern", "Lantern-2", "LlamaForCausalLM", (3.2, 8.03, 70.6), 0.1, 2, "other"),
+    ModelLine(
+        "tidewater-ml", "Estuary", "Qwen2ForCausalLM", (0.49, 1.54, 7.62, 14.8, 32.8, 72.7), 0.5, 3, "apache-2.0"
+    ),
+    ModelLine("moss-and-fern", "Bracken", "MistralForCausalLM", (7.25, 12.2), 0.0, 0, "apache-2.0", old=True),
+    ModelLine("moss-and-fern", "Bracken-8x7B", "MixtralForCausalLM", (46.7,), 0.2, 1, "apache-2.0", moe=True, old=True),
+    ModelLine("north-attic", "Rafter", "Gemma2ForCausalLM", (2.61, 9.24, 27.2), 0.35, 1, "gemma"),
+    ModelLine("paper-crane", "Origami", "Phi3ForCausalLM", (3.82, 14.0), 0.3, 1, "mit"),
+    ModelLine("velvet-anvil", "Ingot", "GPTNeoXForCausalLM", (0.41, 1.4, 6.9), -1.4, 0, "apache-2.0", old=True),
+    ModelLine("copper-kite", "Updraft", "GraniteForCausalLM", (2.53, 8.17), 0.1, 5, "apache-2.0"),
+    ModelLine("quiet-harbor", "Mooring-MoE", "Qwen2MoeForCausalLM", (14.3,), -0.1, 4, "apache-2.0", moe=True),
 )
 TUNERS = (
     "fieldnotes",
@@ -80,7 +82,7 @@ LONG = "third-shelf/Estuary-14.8B-Instruct-stage1.2-reasoning-longcontext-32k-dp
 
 
 def models() -> list[Model]:
-    """All rows, always the same."""
+    """Return all rows, always the same."""
     random = Random("models")
     bases = [model for line in LINES for model in _line(line, random)]
     chats = [_chat(base, random) for base in bases if base.params_b and base.params_b > 1]
@@ -91,7 +93,7 @@ def models() -> list[Model]:
     return [*made.values(), *_odd_cases({**made})]
 
 
-def _line(line: Line, random: Random) -> Iterator[Model]:
+def _line(line: ModelLine, random: Random) -> Iterator[Model]:
     for nth, size in enumerate(line.sizes):
         up = date(2024, 6, 1) + timedelta(days=30 * line.month + 3 * nth)
         yield Model(
@@ -151,7 +153,7 @@ def _tune(parent: Model, random: Random) -> Model:
 
 
 def _pair(among: list[Model], random: Random) -> list[Model]:
-    """Two models of one shape: others cannot be merged."""
+    """Return two models of one shape: others cannot be merged."""
     while True:
         first = random.choice(among)
         same = [each for each in among if each is not first and each.params_b == first.params_b]
@@ -184,7 +186,7 @@ def _merge(parents: list[Model], random: Random) -> Model:
 
 
 def _odd_cases(made: dict[str, Model]) -> Iterator[Model]:
-    """What pages must bear, one row each."""
+    """Yield what pages must bear, one row each."""
     estuary, rafter = made["tidewater-ml/Estuary-7.62B-Instruct"], made["north-attic/Rafter-9.24B-Instruct"]
     lantern, ingot = made["brass-lantern/Lantern-2-8.03B-Instruct"], made["velvet-anvil/Ingot-1.4B"]
     for precision, loss in (("float16", 0.0), ("8bit", 0.03), ("4bit", 0.18)):

@@ -29,7 +29,10 @@ the machine went down; the answers so far are kept"""
 
 
 def files(finished: Sequence[tuple[Model, Result]]) -> Iterator[tuple[str, bytes]]:
-    """Requests and votes by their paths in a store. `finished`: runs of this queue whose results are on the board."""
+    """Yield requests and votes by their paths in a store.
+
+    `finished`: runs of this queue whose results are on the board.
+    """
     with tempfile.TemporaryDirectory() as folder:
         story = Story(Path(folder))
         for model, result in sorted(finished, key=lambda run: run[1].written or NOW):
@@ -49,7 +52,7 @@ class Story:
         self._queue = Queue(self._store, nonce=lambda: f"{next(nonces):016x}")
 
     def finishes(self, model: Model, result: Result) -> None:
-        """A run of long ago, whose row and answers are there."""
+        """Write a run of long ago, whose row and answers are there."""
         began, ended = result.date or NOW, result.written or NOW
         self._asks(began - timedelta(hours=3), request_of(model, "ines"))
         claim = self._takes(began, model.name, "attic-8xh100")
@@ -57,7 +60,7 @@ class Story:
         self._queue.finish(claim, [result_path(model.name, ended)])
 
     def of_the_day(self) -> None:
-        """The day on which the board stands still."""
+        """Write the day on which the board stands still."""
         new, at = iter(range(10)), lambda hour, minute=0: NOW.replace(hour=hour, minute=minute)
 
         def made(name: str, params: float) -> Model:
@@ -111,12 +114,12 @@ class Story:
 
     def _tells(self, when: datetime, claim: Claim, benchmark: str, tasks: int, answers: int) -> None:
         self._now = when
-        told = {"doing": "answers", "benchmark": benchmark, "tasks_done": tasks, "answers": answers}
-        self._queue.renew(claim, told)
+        reported = {"doing": "answers", "benchmark": benchmark, "tasks_done": tasks, "answers": answers}
+        self._queue.renew(claim, reported)
 
 
 def request_of(model: Model, sender: str) -> Request:
-    """What `sender` asked for."""
+    """Return what `sender` asked for."""
     return Request(
         model=model.name,
         revision=model.revision,

@@ -1,4 +1,4 @@
-"""What certainty costs a reader: dragging a weight, and opening one answer of a long benchmark."""
+"""Measure pages with uncertainty: dragging a weight, and opening one answer of a long benchmark."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from statistics import median
 
 import httpx
 
-from src.board.samples import SampleFile
+from src.board.model.samples import SampleFile
 from src.core.details import write_twin
-from src.core.frame import to_contents
+from src.core.frames.frame import to_contents
+from src.core.frames.tables import write_parquet
 from src.core.names import details_dataset
 from src.core.store import LocalStore
 from src.core.suites import load
-from src.core.tables import write_parquet
-from tests.bench import report
+from tests.bench import report, shown
 from tests.bench.board.browsing import PAINTED, browser, opened, p95, served
-from tests.board.made_up import frame
+from tests.boards.made_up import frame
 
 ROWS, ITEMS = 4_576, 12_032
 TASK, STAMP = "leaderboard_mmlu_pro", "2025-01-01T00-00-00.000000"
@@ -42,7 +42,7 @@ async () => {{
 
 
 def measure(quick: bool) -> None:
-    """Every figure, on a board of as many rows as the last one had."""
+    """Return every figure, on a board of as many rows as the last one had."""
     with tempfile.TemporaryDirectory() as folder:
         rows = frame(ROWS)
         store, model = Path(folder) / "board", str(rows["model"].iloc[0])
@@ -67,11 +67,11 @@ def measure(quick: bool) -> None:
             goal,
             p95(times) <= 100,
         )
-        report(f"drag of a weight to re-ranked rows, median, {ROWS:,} rows", round(median(times), 1), "ms", "", None)
+        shown(f"drag of a weight to re-ranked rows, median, {ROWS:,} rows", round(median(times), 1), "ms")
 
 
 def first_sample(url: str, row: str) -> None:
-    """From the request for a screen of answers to its last byte, warm, and the very first time."""
+    """Time the request for a screen of answers up to its last byte, cold and warm."""
     params = {"row": row, "suite": "open-llm-v2", "task": TASK}
     seconds = []
     with httpx.Client(timeout=30) as client:
@@ -91,17 +91,18 @@ def first_sample(url: str, row: str) -> None:
 
 
 def bytes_of_a_screen(twin: bytes) -> None:
-    """What is read of the file to show its first screen."""
+    """Count the bytes of the file that are read to show its first screen."""
     file = CountingFile(twin)
     answers = SampleFile(file)
     answers.page(answers.rows()[:20])
     share = file.read_bytes / len(twin)
-    report(f"read for the first of {ITEMS:,} answers", round(100 * share, 2), "% of the file", "≤ 3 %", share <= 0.03,
-           f"the file: {len(twin) / 1e6:.1f} MB")  # fmt: skip
+    figure = f"read for the first of {ITEMS:,} answers"
+    size = f"the file: {len(twin) / 1e6:.1f} MB"
+    report(figure, round(100 * share, 2), "% of the file", "above 0, ≤ 3 %", 0 < share <= 0.03, size)
 
 
 class CountingFile(io.BytesIO):
-    """A file that counts what is read of it."""
+    """A file that counts the bytes read from it."""
 
     read_bytes = 0
 
@@ -112,7 +113,7 @@ class CountingFile(io.BytesIO):
 
 
 def sample_twin() -> bytes:
-    """A long benchmark's answers as a board keeps them: ten options and a prompt of five worked examples each."""
+    """Return a long benchmark's answers as a board stores them: ten options and a prompt with five examples each."""
     import random
 
     rng = random.Random(0)

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from app import main
-from src.board.audit import CHECKS, audit, audit_card, audit_table, by_row, lines
+from src.board.audit import CHECKS, audit, audit_card, audit_table, by_row, lines, sizes_in_doubt
 from src.board.cards import claims
 from src.core import suites
-from src.core.frame import from_contents, read_table
+from src.core.frames.frame import from_contents, read_table
 
 SPPO = "UCLA-AGI/Llama-3-Instruct-8B-SPPO-Iter3"
 V2 = suites.load("open-llm-v2")
@@ -23,7 +23,7 @@ ROW = {
 
 
 def board(*rows):
-    """A frame of rows that differ from `ROW` as said."""
+    """Return a frame of rows that differ from `ROW` as given."""
     return from_contents(pd.DataFrame([ROW | row for row in rows]), V2)
 
 
@@ -80,7 +80,7 @@ def test_s10_the_stale_cell_of_a_real_card_is_named(shared):
     print("S10 card:", contradiction.message)
     assert (contradiction.check, contradiction.severity) == ("card-sum", "error")
     assert contradiction.rows == (f"{SPPO}~bfloat16",)
-    assert "states an average of 23.68; its cells give 23.31" in contradiction.message
+    assert "states an average of 23.68; its cells give 23.30" in contradiction.message
     assert "Stale is MATH Lvl 5" in contradiction.message
     assert "the card has 7.33, the table 9.59" in contradiction.message
     assert all("MATH Lvl 5" in f.message for f in findings if f.check == "card-table")
@@ -182,13 +182,13 @@ def test_the_command_ends_with_1_where_something_is_wrong(tmp_path, capsys):
 
     def app(*words):
         code = main(words)
-        told = capsys.readouterr()
-        return code, told.out + told.err
+        reported = capsys.readouterr()
+        return code, reported.out + reported.err
 
     assert app("import", str(table), "--store", str(tmp_path / "board"))[0] == 0
-    code, said = app("audit", "--store", str(tmp_path / "board"))
+    code, output = app("audit", "--store", str(tmp_path / "board"))
     assert code == 1
-    assert "org/off~bfloat16 states 41.00; its cells give 40.00" in said
+    assert "org/off~bfloat16 states 41.00; its cells give 40.00" in output
     assert app("audit", str(card), "--store", str(tmp_path / "board"), "--model", "org/model") == (
         0,
         "Nothing found.\n",
@@ -196,6 +196,63 @@ def test_the_command_ends_with_1_where_something_is_wrong(tmp_path, capsys):
     named = card.rename(tmp_path / "org__model.README.md")
     assert app("audit", str(named), "--store", str(tmp_path / "board"))[0] == 0
     card.write_text("no link tells whose card this is")
-    code, said = app("audit", str(card), "--store", str(tmp_path / "board"))
+    code, output = app("audit", str(card), "--store", str(tmp_path / "board"))
     assert code == 1
-    assert "--model ORG/NAME" in said
+    assert "--model ORG/NAME" in output
+
+
+def size_of(model, size, base=None, **more):
+    """Return what the audit says of the size of one row, on a board that knows three bases."""
+    bases = ({"fullname": "org/base-14b", "#Params (B)": 14.7}, {"fullname": "org/core", "#Params (B)": 14.7})
+    frame = board(*bases, {"fullname": model, "#Params (B)": size, "Base Model": base, **more})
+    return [each.message for each in audit(frame, V2) if each.check == "size"]
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "base", "says"),
+    [
+        ("org/Fusion-14B", 8.37, None, "its name says 14 B"),
+        ("org/tuned-7b", 14.5, None, "its name says 7 B"),
+        ("org/core-unsloth-bnb-4bit", 8.48, "org/core", "packed in 4 bits, it counts less than the 14.7 B of its base"),
+        ("org/core-chat", 3.0, "org/core", "its base org/core has 14.7 B"),
+    ],
+)
+def test_a_size_that_contradicts_name_base_or_packing_is_found(model, size, base, says):
+    [message] = size_of(model, size, base)
+    assert says in message
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "base"),
+    [
+        ("org/Tuned-14B", 14.77, "org/core"),
+        ("mix/Mixed-8x7B", 46.7, None),
+        ("mix/Qwen1.5-MoE-A2.7B", 14.3, None),
+        ("mix/multimaster-7b", 35.4, None),
+        ("org/core-pruned", 7.0, "org/core"),
+        ("org/Sheared-14B-minitron", 4.0, None),
+        ("org/stablelm-2-1_6b", 1.65, None),
+        ("org/Harmony-1M", 7.6, None),  # a length of context
+        ("org/old-1.8b", 1.0, None),  # cut to whole billions
+        ("org/merge-7B-to-13B", 13.0, None),
+    ],
+)
+def test_mixtures_pruned_models_and_names_that_fit_are_left_alone(model, size, base):
+    kind = {"Architecture": "MixtralForCausalLM"} if model.startswith("mix/") else {}
+    assert size_of(model, size, base, **kind) == []
+
+
+def test_a_size_far_below_every_model_of_its_score_is_found():
+    rows = [{"fullname": f"org/tiny-{at}", "#Params (B)": 0.01 * at, "Average ⬆️": 5.0} for at in range(1, 40)]
+    frame = board(*rows, {"fullname": "org/typo", "#Params (B)": 0.007, "Average ⬆️": 22.0})
+    assert [each.rows for each in audit(frame, V2) if each.check == "size"] == [("org/typo~bfloat16",)]
+
+
+def test_the_final_table_has_the_known_wrong_sizes_and_few_others(shared):
+    frame = from_contents(read_table(shared("data/contents/v2_final_merged_4576.parquet")), V2)
+    names = {row.partition("~")[0] for row in sizes_in_doubt(frame)}
+    assert names >= {
+        "FINGU-AI/Chocolatine-Fusion-14B", "unsloth/phi-4-bnb-4bit", "unsloth/phi-4-unsloth-bnb-4bit",
+        "darkc0de/BuddyGlass_v0.3_Xortron7MethedUpSwitchedUp",
+    }  # fmt: skip
+    assert 40 < len(names) < 100

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from src.board.charts import CHARTS, NOTHING, Ask
+from src.board.charts import CHARTS, NOTHING, ChartChoice
 from src.core import suites
-from src.core.frame import from_contents
+from src.core.frames.frame import from_contents
 
 SUITE = suites.load()
 
@@ -28,8 +28,8 @@ def frame() -> pd.DataFrame:
     return table
 
 
-def chart(key: str, ask: Ask | None = None):
-    return CHARTS[key](frame(), SUITE, ask or Ask())
+def chart(key: str, ask: ChartChoice | None = None):
+    return CHARTS[key](frame(), SUITE, ask or ChartChoice())
 
 
 def test_the_front_holds_what_nothing_cheaper_beats_and_says_how_many_are_left_out():
@@ -39,7 +39,7 @@ def test_the_front_holds_what_nothing_cheaper_beats_and_says_how_many_are_left_o
     }  # fmt: skip
     assert found.sentence == (
         "2 of 4 models are on the front: no smaller or equal model scores as high. It runs from org/a (1 B, 10.0) "
-        "to org/c (10 B, 30.0). Left out, for want of a known value: 1."
+        "to org/c (10 B, 30.0). Left out because a value is unknown: 1."
     )
 
 
@@ -56,7 +56,7 @@ def test_where_lower_is_better_the_front_falls():
     rows = [("org/small", 0.1, 12.0), ("org/worse", 0.2, 40.0), ("org/large", 1.0, 6.0)]
     table = pd.DataFrame(rows, columns=["model", "params_b", "ami.score"])
     table["id"], table["precision"], table["model_type"] = table["model"], None, None
-    found = CHARTS["cost"](table, speech, Ask(score="ami.score"))
+    found = CHARTS["cost"](table, speech, ChartChoice(score="ami.score"))
     assert found.table.set_index("model")["on_front"].to_dict() == {
         "org/small": True, "org/worse": False, "org/large": True,
     }  # fmt: skip
@@ -70,46 +70,48 @@ def test_a_baseline_of_the_suite_is_drawn_and_said():
     table = pd.DataFrame(rows, columns=["model", "params_b", "trivia.score", "family", "model_type"])
     table["id"], table["precision"] = table["model"], None
     for key in ("cost", "spread", "scaling"):
-        found = CHARTS[key](table, language, Ask(score="trivia.score"))
+        found = CHARTS[key](table, language, ChartChoice(score="trivia.score"))
         assert found.sentence.endswith(" Guessing: 26.6.")  # 26.55
         assert found.figure.layout.shapes[0].y0 == 26.55
 
 
 def test_a_price_has_its_front_where_a_table_tells_one():
-    found = CHARTS["cost"](frame().assign(price=[1.0, 2.0, 3.0, None, 9.0]), SUITE, Ask(cost="price"))
+    found = CHARTS["cost"](frame().assign(price=[1.0, 2.0, 3.0, None, 9.0]), SUITE, ChartChoice(cost="price"))
     assert found.table.set_index("model")["on_front"].to_dict() == {
         "org/a": True, "org/b": False, "org/c": True, "org/e": True,
     }  # fmt: skip
     assert "no model as cheap or cheaper scores as high" in found.sentence
-    assert CHARTS["cost"](frame(), SUITE, Ask(cost="price")).sentence == NOTHING
+    assert CHARTS["cost"](frame(), SUITE, ChartChoice(cost="price")).sentence == NOTHING
 
 
 def test_a_type_is_called_as_on_the_table():
     table = frame().assign(model_type="finetuned")
-    assert CHARTS["spread"](table, SUITE, Ask()).sentence == "Median average by type: fine-tuned 20.0."
+    assert CHARTS["spread"](table, SUITE, ChartChoice()).sentence == "Median average by type: fine-tuned 20.0."
 
 
 def test_best_over_time_rises_only():
     found = chart("time")
-    assert found.table["model"].tolist() == ["org/a", "org/c"]  # org/b came later with less, org/<d> too
+    assert found.table["model"].tolist() == ["org/a", "org/c", "org/<d>"]  # org/b came later with less
     assert "< 3 B from 10.0 to 10.0 (org/a)" in found.sentence
 
 
 def test_groups_are_ordered_by_their_median():
-    assert chart("spread", Ask(group="family")).sentence.startswith("Median average by family: Qwen2 20.0, Llama 10.0")
+    assert chart("spread", ChartChoice(group="family")).sentence.startswith(
+        "Median average by family: Qwen2 20.0, Llama 10.0"
+    )
 
 
 def test_correlations_need_three_whole_rows():
     assert "over 5 models" in chart("correlations").sentence.lower()
-    assert CHARTS["correlations"](frame().head(2), SUITE, Ask()).sentence == NOTHING
+    assert CHARTS["correlations"](frame().head(2), SUITE, ChartChoice()).sentence == NOTHING
 
 
 def test_health_names_the_benchmark_that_tells_models_apart_and_the_one_at_chance():
     rows = frame()
     for benchmark in SUITE.benchmarks:
         rows[f"{benchmark.key}.se"], rows[f"{benchmark.key}.at_chance"] = 1.0, benchmark.key == "gpqa"
-    found = CHARTS["health"](rows, SUITE, Ask())
-    assert "On GPQA, 100 % of models cannot be told from guessing" in found.sentence
+    found = CHARTS["health"](rows, SUITE, ChartChoice())
+    assert "On GPQA, 100 % of models are not distinguishable from guessing" in found.sentence
     # by hand, on IFEval: 1 - 1 / variance of 10, 9, 30, 20, 99
     assert found.table.set_index("benchmark").loc["IFEval", "reliability"] == pytest.approx(1 - 1 / 1410.3, abs=1e-6)
 
@@ -120,10 +122,13 @@ def test_scaling_gives_points_for_ten_times_the_size():
 
 @pytest.mark.parametrize("key", CHARTS)
 def test_an_empty_selection_says_what_to_do(key):
-    assert CHARTS[key](frame().head(0), SUITE, Ask()).sentence == NOTHING
+    assert CHARTS[key](frame().head(0), SUITE, ChartChoice()).sentence == NOTHING
 
 
 def test_the_final_table_has_twenty_models_on_its_front_and_one_direction_of_three_quarters(shared):
     real = from_contents(pd.read_parquet(shared("data/contents/v2_final_merged_4576.parquet")), SUITE)
-    assert CHARTS["cost"](real, SUITE, Ask()).table["on_front"].sum() == 20
-    assert "one common direction carries 74 % of the differences" in CHARTS["correlations"](real, SUITE, Ask()).sentence
+    assert CHARTS["cost"](real, SUITE, ChartChoice()).table["on_front"].sum() == 20
+    assert (
+        "one common direction carries 74 % of the differences"
+        in CHARTS["correlations"](real, SUITE, ChartChoice()).sentence
+    )

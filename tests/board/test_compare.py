@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import io
 import random
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from src.board.certainty import with_certainty
 from src.board.compare import compare, disagreements, pick
-from src.board.samples import SampleFile
+from src.board.live.certainty import with_certainty
+from src.board.model.samples import SampleFile
 from src.core import suites
 from src.core.details import write_twin
-from src.core.errors import BadInput
-from tests.board.test_samples import line
+from src.core.errors import BadInputError
+from tests.board.model.test_samples import line
 
 MUSR = ("leaderboard_musr_murder_mysteries", "leaderboard_musr_object_placements", "leaderboard_musr_team_allocation")
 
@@ -108,7 +109,7 @@ def test_unlike_settings_are_called_out():
     ],
 )
 def test_a_link_that_names_the_wrong_rows_says_so(ids, words):
-    with pytest.raises(BadInput, match=words):
+    with pytest.raises(BadInputError, match=words):
         pick(frame(), ids)
 
 
@@ -117,3 +118,29 @@ def test_disagreements_show_both_answers_to_the_same_question():
     assert sorted(each.first.question for each in found) == ["q 100", "q 101", "q 102"]
     assert all(each.first.question == each.second.question for each in found)
     assert {(each.first.answer, each.second.answer) for each in found} == {("no", "yes")}
+
+
+def alone(right):
+    """Compare models on a suite whose average is MuSR; `right`: model → right answers of 250 in each subtask."""
+    benchmark = suites.load().benchmark("musr")
+    rows = pick(frame(), [f"{model}~{PRECISIONS[model]}" for model in right])
+    scales = [100 / (1 - task.chance) for task in benchmark.tasks]
+    averages = [np.mean([a * (n / 250 - 1 + 100 / a) for a in scales]) for n in right.values()]
+    rows = [{**row, "average": average} for row, average in zip(rows, averages, strict=True)]
+    files = {model: answers(n) for model, n in right.items()}
+    return compare(rows, replace(suites.load(), benchmarks=(benchmark,)), musr(files)).ranks
+
+
+PRECISIONS = {"a/one": "bfloat16", "b/two": "float16", "c/three": "bfloat16"}
+
+
+def test_ranks_among_the_compared_come_from_the_questions_that_all_answered():
+    clear = alone({"a/one": 150, "b/two": 130, "c/three": 60})
+    assert (clear.low.tolist(), clear.high.tolist()) == ([1, 2, 3], [1, 2, 3])
+    close = alone({"a/one": 150, "b/two": 149, "c/three": 60})
+    assert (close.low.tolist(), close.high.tolist()) == ([1, 1, 3], [2, 2, 3])
+
+
+def test_without_answers_of_all_there_are_no_ranks_among_the_compared():
+    rows = pick(frame(), ["a/one~bfloat16", "b/two~float16"])
+    assert compare(rows, suites.load(), musr({"a/one": answers(100), "b/two": answers(100)})).ranks is None

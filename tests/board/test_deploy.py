@@ -6,14 +6,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from huggingface_hub import HfApi
 
 from src.board.deploy import DATASETS, came_up, deploy, files
-from src.core.errors import BadInput, BoardError, Denied, Unknown
+from src.core.errors import BadInputError, BoardError, DeniedError, UnknownOutcomeError
+from src.core.moderation.entries import draft, record
+from src.core.profile.reading import ProfileReader
+from src.core.store import LocalStore
+from src.core.store.hub import HubStore
 from src.settings import ROOT
-from tests.hub import Hub, in_process
+from tests.boards.own import suite
+from tools.hub import Hub, in_process
 
 SPACE = "alice/leaderboard"
 
@@ -110,18 +116,18 @@ def test_a_space_that_runs_but_does_not_answer_is_not_up(hub, api, root):
     done = deploy(SPACE, api, root)
     hub.spaces.answers = False
     clock = count()
-    with pytest.raises(Unknown, match="still RUNNING after 20 s"):
+    with pytest.raises(UnknownOutcomeError, match="still RUNNING after 20 s"):
         came_up(done, api, wait=20, sleep=lambda seconds: None, monotonic=lambda: float(next(clock)))
 
 
 def test_a_token_that_may_only_read_is_said_so(api, root):
-    with pytest.raises(Denied, match="right to write"):
+    with pytest.raises(DeniedError, match="right to write"):
         deploy(SPACE, HfApi(endpoint=api.endpoint, token="hf_reader"), root)
 
 
 @pytest.mark.parametrize("name", ["alice", "alice/a/b", "/a", "alice/"])
 def test_a_name_that_is_none_is_refused(api, root, name):
-    with pytest.raises(BadInput, match="OWNER/NAME"):
+    with pytest.raises(BadInputError, match="OWNER/NAME"):
         deploy(name, api, root)
 
 
@@ -134,3 +140,24 @@ def test_the_spaces_files_alone_start_the_command_line(tmp_path):
     )
     assert (run.returncode, run.stderr) == (0, "")
     assert not (tmp_path / "tests").exists()
+
+
+def test_a_board_of_ones_own_is_uploaded_and_named_and_its_decisions_stay(hub, api, root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    config = b'name = "Baltic Board"\ndescription = "Reading in Latvian."\nsuite = "latvian"'
+    files_of_board = {"board/board.toml": config, "board/suites/latvian.toml": suite("latvian", "Latvian").encode()}
+    LocalStore(folder).replace(dict(files_of_board), None)
+    (root / "README.md").write_text("---\ntitle: Open LLM Leaderboard\nshort_description: x\nsdk: gradio\n---\n# A\n")
+    done = deploy(SPACE, api, root, own=folder)
+    assert done.changed[:2] == ("board/board.toml", "board/suites/latvian.toml")
+    readme = Path(api.hf_hub_download(SPACE, "README.md", repo_type="space", local_dir=folder / "space")).read_text()
+    assert readme.startswith('---\ntitle: "Baltic Board"\nshort_description: "Reading in Latvian."\nsdk: gradio\n---\n')
+
+    store = HubStore("alice", token="hf_alice", endpoint=api.endpoint, cache_dir=folder / "cache")
+    record(store, draft("flag", "alice", store.now(), model="org/m", reason="seen"))
+    assert deploy(SPACE, api, root, own=folder).changed == ()
+    profile = ProfileReader(store).read()
+    assert profile.config.name == "Baltic Board"
+    assert profile.suite_names == ("latvian",)
+    assert [each.model for each in profile.moderation.entries] == ["org/m"]
+    assert deploy(SPACE, api, root).changed == ()  # without the folder the dataset still names the Space

@@ -16,8 +16,8 @@ def store(tmp_path_factory) -> str:
 
 def app(capsys, *words: str) -> tuple[int, str, str]:
     code = main(["card", *words])
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    reported = capsys.readouterr()
+    return code, reported.out, reported.err
 
 
 def test_it_prints_a_card_of_the_models_results(capsys, store):

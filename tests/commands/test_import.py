@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import app
-from src.core.frame import from_contents, read_table
+from src.core.frames.frame import from_contents, read_table
 
 
 def test_a_table_becomes_a_board_and_the_next_step_is_named(tmp_path, shared, capsys):
@@ -27,6 +27,6 @@ def test_a_broken_file_is_one_sentence_and_an_exit_code(tmp_path, capsys):
     broken = tmp_path / "t.parquet"
     broken.write_bytes(b"PAR1 and no more")
     assert app.main(["import", str(broken), "--store", str(tmp_path / "board")]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("t.parquet is not a whole parquet file")
-    assert len(said.splitlines()) == 1
+    output = capsys.readouterr().err
+    assert output.startswith("t.parquet is not a whole parquet file")
+    assert len(output.splitlines()) == 1

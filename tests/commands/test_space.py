@@ -5,7 +5,7 @@ from __future__ import annotations
 from huggingface_hub import constants
 
 from app import main
-from tests.hub import Hub, in_process
+from tools.hub import Hub, in_process
 
 
 def test_it_makes_a_space_names_the_missing_secret_and_waits(capsys, monkeypatch):

@@ -1,4 +1,4 @@
-"""The three stores that every promise of `Store` is kept by."""
+"""The stores that every promise of `Store` is kept by."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from src.core.store import LocalStore, Store
 from src.core.store.hub import HubStore
-from tests.hub import Hub, in_process, serving
+from tools.hub import Hub, in_process, serving
 
 
 @contextmanager
@@ -20,19 +20,20 @@ def hub_store(hub: Hub, tmp_path: Path, over: str = "process", **options: object
     with in_process(hub) if over == "process" else serving(hub) as endpoint:
         yield HubStore(
             "owner",
-            token="hf_owner",
             endpoint=endpoint,
             cache_dir=tmp_path / "blobs",
             rng=random.Random(0),
-            **{"sleep": lambda seconds: None, "patience": 120.0, **options},  # type: ignore[arg-type]
+            **{"token": "hf_owner", "sleep": lambda seconds: None, "max_wait": 120.0, **options},  # type: ignore[arg-type]
         )
 
 
-@pytest.fixture(params=["folder", "hub in process", "hub over loopback"])
+@pytest.fixture(params=["folder", "hub in process", "sparse hub in process", "hub over loopback"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """One promise, three stores."""
+    """One promise, several stores."""
     if request.param == "folder":
         yield LocalStore(tmp_path / "board")
         return
-    with hub_store(Hub(), tmp_path, "process" if "process" in request.param else "loopback") as made:
+    with hub_store(
+        Hub(sparse="sparse" in request.param), tmp_path, "process" if "process" in request.param else "loopback"
+    ) as made:
         yield made

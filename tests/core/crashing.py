@@ -13,7 +13,7 @@ from typing import Any
 from huggingface_hub.utils import httpx
 
 from tests.core.processes import PROCESSES
-from tests.hub import Hub, in_process
+from tools.hub import Hub, in_process
 
 LONGEST = 30  # seconds that a write may take
 
@@ -56,12 +56,12 @@ def _die_at(number: int, tells: Connection) -> None:
 
         return call
 
-    for name in ("fsync", "replace", "unlink", "mkdir", "link"):
+    for name in ("fsync", "replace", "unlink", "mkdir", "link", "pwrite", "ftruncate", "utime"):
         setattr(os, name, wrapped(name, getattr(os, name)))
 
     class Log(sqlite3.Connection):
         def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
-            if sql.startswith(("BEGIN", "INSERT", "UPDATE", "CREATE", "COMMIT")):
+            if sql.startswith(("BEGIN", "INSERT", "UPDATE", "DELETE", "CREATE", "COMMIT")):
                 step(sql.partition("(")[0].strip()[:24])
             return super().execute(sql, *args)
 

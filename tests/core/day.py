@@ -15,14 +15,14 @@ from unittest import mock
 
 from huggingface_hub.utils import get_session, httpx
 
-from evaluator.worker import POLITE
-from src.core.queue import Claim, LeaseLost, Queue, actions, choice, reading, votes
-from src.core.store import grouped
-from src.core.store.grouped import Grouped
+from evaluator.worker import JITTER
+from src.core.queue import Claim, LeaseLostError, Queue, actions, reading, selection, votes
+from src.core.store import group_commit
+from src.core.store.group_commit import GroupCommitStore
 from src.core.store.hub import HubStore
-from tests.core.boards import ask
+from tests.boards.requests import ask
 from tests.core.simulated import Simulation
-from tests.hub import Hub, in_process
+from tools.hub import Hub, in_process
 
 
 @dataclass
@@ -59,13 +59,13 @@ def live(
     per_hour = boxes * gpus * 60.0 / minutes
     end = clock() + hours * 3600
 
-    def board(name: str, polite: float = 30.0) -> Queue:
+    def board(name: str, jitter: float = 30.0) -> Queue:
         store = HubStore(
             "owner", token=f"hf_{name}", endpoint="http://hub.test", cache_dir=tmp_path / "blobs",
-            patience=4 * 3600.0, polite=polite, sleep=clock.sleep, monotonic=clock, rng=random.Random(name),
+            max_wait=4 * 3600.0, jitter=jitter, sleep=clock.sleep, monotonic=clock, rng=random.Random(name),
         )  # fmt: skip
         nonces = random.Random(f"nonces of {name}")
-        return Queue(Grouped(store), lease=lease, nonce=lambda: f"{nonces.getrandbits(64):016x}")
+        return Queue(GroupCommitStore(store), lease=lease, nonce=lambda: f"{nonces.getrandbits(64):016x}")
 
     def careful(work: Callable[[], None]) -> Callable[[], None]:
         def run() -> None:
@@ -78,7 +78,7 @@ def live(
 
     class Box:
         def __init__(self, name: str) -> None:
-            self.name, self.queue, self.held = name, board(name, polite=POLITE), dict[str, Claim]()
+            self.name, self.queue, self.held = name, board(name, jitter=JITTER), dict[str, Claim]()
 
         def gpu(self, number: int) -> None:
             rng, claim = random.Random(f"{self.name}/{number}"), None
@@ -98,7 +98,7 @@ def live(
                     ending = self.held.pop(claim.key, claim)
                     claim = self.queue.finish(ending, [result], then=lambda request: clock() < end)
                     day.finished += 1
-                except LeaseLost:
+                except LeaseLostError:
                     claim = None
 
         def renewals(self) -> None:
@@ -108,7 +108,7 @@ def live(
                     continue
                 try:
                     renewed = self.queue.renew_many([(claim, {}) for claim in list(self.held.values())])
-                except LeaseLost:
+                except LeaseLostError:
                     continue  # one of them just ended: the next round renews the others
                 for claim in renewed:
                     if claim.key in self.held:
@@ -163,8 +163,8 @@ def _simulated(clock: Simulation) -> Iterator[None]:
 
     with ExitStack() as patched:
         patched.enter_context(mock.patch.object(transport, "handle_request", handle))
-        patched.enter_context(mock.patch.object(reading.Reader, "PARALLEL", 10**9))
-        for module in (grouped, actions, choice, votes):
+        patched.enter_context(mock.patch.object(reading.QueueReader, "PARALLEL", 10**9))
+        for module in (group_commit, actions, selection, votes):
             patched.enter_context(mock.patch.object(module, "threading", threads))
         yield
 

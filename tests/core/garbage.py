@@ -9,7 +9,8 @@ from pathlib import Path
 
 from src.core.queue import Queue
 from src.core.store import LocalStore
-from tests.core.boards import Clock, ask
+from tests.boards.requests import ask
+from tests.doubles.clock import Clock
 
 STRANGE = (b"", b"null", b"[]", b"1", b"NaN", b"{}", b'{"model": 1}', b"\0" * 100, b"[" * 100_000,
            b'{"progress": 5, "box": [1], "results": 5}', b'{"progress": [1], "results": true}')  # fmt: skip
@@ -35,12 +36,12 @@ def garbled(data: bytes, rng: random.Random) -> bytes:
             return rng.choice((b"\xff\xfe" + data, data * 2, rng.randbytes(200)))
         case _:
             try:
-                said = json.loads(data)
+                output = json.loads(data)
             except ValueError:
                 return data[1:]
-            if isinstance(said, dict) and said:
-                said[rng.choice(list(said))] = rng.choice(VALUES)
-            return json.dumps(said).encode()
+            if isinstance(output, dict) and output:
+                output[rng.choice(list(output))] = rng.choice(VALUES)
+            return json.dumps(output).encode()
 
 
 def broken(files: Mapping[str, bytes], to: Path, rng: random.Random, share: float = 0.5) -> int:
@@ -64,7 +65,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def use(folder: Path, clock: Clock) -> None:
-    """Everything that is done with a queue, by whoever reads, runs and keeps it."""
+    """Do everything that readers, boxes and operators do with a queue."""
     queue = Queue(LocalStore(folder, clock=clock.moment))
     state = queue.snapshot()
     for standing in state.standings.values():

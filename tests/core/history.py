@@ -1,4 +1,4 @@
-"""The judge of the kill tests: what workers believed, told in their own journals, against what has to be true.
+"""The judge of the kill tests: what workers believed, by their own journals, against what has to be true.
 
 It knows nothing of how a queue works: no events, no slots, no fold. So it can judge any protocol, and does: a naive
 status file is the proof that it can say no.
@@ -63,7 +63,7 @@ class Verdict:
 def judge(
     lines: Iterable[Line], acknowledged: Collection[str], finished: dict[str, str], slack: float = 0.0
 ) -> Verdict:
-    """`acknowledged`: requests that a submitter was told are safe. `finished`: request → the run whose result counts.
+    """`acknowledged`: requests acknowledged to a submitter. `finished`: request → the run whose result counts.
 
     `slack`: seconds by which the workers' clocks may differ.
     """
@@ -72,12 +72,12 @@ def judge(
     for line in lines:
         runs[line.request][line.run].append(line)
     for request, by_run in runs.items():
-        accepted = [run for run, said in by_run.items() if any(line.what == "accepted" for line in said)]
+        accepted = [run for run, output in by_run.items() if any(line.what == "accepted" for line in output)]
         if len(accepted) > 1:
             verdict.doubly_accepted.append(f"{request}: {accepted}")
         if any(run != finished.get(request) for run in accepted):
-            verdict.flipped.append(f"{request}: {accepted} was told it counts, {finished.get(request)} does")
-        spans = sorted(span for said in by_run.values() if (span := _span(said)))
+            verdict.flipped.append(f"{request}: {accepted} was accepted, {finished.get(request)} does")
+        spans = sorted(span for output in by_run.values() if (span := _span(output)))
         verdict.runs += len(spans)
         verdict.again += max(0, len(spans) - 1)
         for before, after in pairwise(spans):
@@ -86,11 +86,11 @@ def judge(
     return verdict
 
 
-def _span(said: list[Line]) -> tuple[float, float, str] | None:
+def _span(output: list[Line]) -> tuple[float, float, str] | None:
     """From when until when a run believed that the request was its own."""
-    held = [line for line in said if line.what == "holds"]
+    held = [line for line in output if line.what == "holds"]
     if not held:
         return None
     until = max(line.until for line in held)
-    ends = [line.at for line in said if line.what in {"ending", "let-go"}]
+    ends = [line.at for line in output if line.what in {"ending", "let-go"}]
     return min(line.at for line in held), min([until, *ends]), held[0].worker

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from src.core.queue import Queue
 from src.core.queue.events import Event, folder, request_key
 from src.core.store.files import blob_id
-from tests.core.boards import ask
-from tests.hub import Hub
+from tests.boards.requests import ask
+from tools.hub import Hub
 
 
 class Calls(NamedTuple):

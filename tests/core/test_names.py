@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import string
 from datetime import UTC, datetime
 
 import pytest
 
-from src.core.errors import BadInput
-from src.core.names import check_model_name, details_dataset, is_model_name, model_of_path, result_path, time_of_path
+from src.core.errors import BadInputError
+from src.core.names import (
+    check_model_name,
+    details_dataset,
+    folder_of,
+    is_model_name,
+    model_of_folder,
+    model_of_path,
+    result_path,
+    time_of_path,
+)
+from src.core.store.files import split_path
 
 
 @pytest.mark.parametrize("name", ["gpt2", "01-ai/Yi-1.5-34B", "a/b", "org/model_v0.1", "Org-1/x.y-z_0"])
@@ -54,8 +65,39 @@ def test_names_the_hub_takes(name):
 def test_what_is_no_name_never_becomes_a_path(name):
     assert not is_model_name(name)
     for made in (details_dataset, lambda it: result_path(it, datetime(2024, 1, 1, tzinfo=UTC))):
-        with pytest.raises(BadInput, match="cannot be a model's name"):
-            made(name)
+        try:
+            path = made(name)
+        except BadInputError:
+            continue
+        assert split_path(path)  # of a name that only a row can have: an encoded folder, never a way out
+        assert set(path) <= set(string.ascii_letters + string.digits + "-_.%/") or "ａ" in name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "deepseek/deepseek-r1:free",
+            "org/x-GGUF:Q8_0",
+            "org/x-GGUF/x-Q4_K_M.gguf",
+            "/home/me/models/x",
+            "組織/模型-7b",
+        ),
+        *("../../etc/passwd", "..", ".", "a//b", "a/%2F", "gpt 4", "a--b/c", ".hidden/x.", "cafe\u0301/x", "C:\\x"),
+    ],
+)
+def test_a_name_that_is_no_repository_has_a_folder_that_gives_it_back(name):
+    folder = folder_of(name)
+    assert model_of_folder(folder) == name
+    path = result_path(name, datetime(2024, 1, 1, tzinfo=UTC))
+    assert split_path(path) == ("results", path.removeprefix("results/"))
+    assert model_of_path(path) == name
+    assert split_path(details_dataset(name))[1] == ""
+
+
+def test_folders_of_different_names_differ():
+    names = ["a/b", "a:b", "a%3Ab", "/a/b", "a/b/c", "a__b", "a/b%2Fc"]
+    assert len({folder_of(name) for name in names}) == len(names)
 
 
 def test_result_paths_are_those_of_the_board_and_read_back():

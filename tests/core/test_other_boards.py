@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from src.board.certainty import with_certainty
+from src.board.importing.votes import import_votes
+from src.board.live.certainty import with_certainty
 from src.core import suites
-from src.core.contents import from_contents, to_contents
-from src.core.errors import BadInput
-from src.core.importing import import_votes
-from src.core.preferences import from_votes
+from src.core.errors import BadInputError
+from src.core.frames.contents import from_contents, to_contents
+from src.core.frames.preferences import from_votes
 from src.core.store import LocalStore
 
 VOTES = pd.DataFrame(
@@ -32,7 +32,7 @@ def test_on_a_speech_board_the_lowest_error_is_first_and_speed_is_not_added_to_i
 
 
 def test_a_table_that_shares_only_a_side_column_is_not_taken_for_the_suite():
-    with pytest.raises(BadInput, match="No suite has the table's columns"):
+    with pytest.raises(BadInputError, match="No suite has the table's columns"):
         from_contents(pd.DataFrame({"model": ["org/m"], "RTFx": [10], "de_fleurs": [3.0]}))
 
 
@@ -61,7 +61,7 @@ def test_a_baseline_of_a_benchmark_that_is_not_there_is_refused():
         "benchmark": [{"key": "a", "title": "A"}],
         "baseline": [{"title": "G", "scores": {"b": 1}}],
     }
-    with pytest.raises(BadInput, match="score of 'b', no benchmark here"):
+    with pytest.raises(BadInputError, match="score of 'b', no benchmark here"):
         suites.parse(data)
 
 
@@ -96,12 +96,12 @@ def test_new_votes_replace_the_ratings_and_never_mix_with_old_ones(tmp_path):
     ],
 )
 def test_votes_without_their_columns_say_which(change, words):
-    with pytest.raises(BadInput, match=words):
+    with pytest.raises(BadInputError, match=words):
         from_votes(VOTES.rename(columns=change), suites.load("votes"))
 
 
 def test_an_outcome_that_is_none_is_named():
-    with pytest.raises(BadInput, match="'perhaps' is no outcome"):
+    with pytest.raises(BadInputError, match="'perhaps' is no outcome"):
         from_votes(VOTES.assign(winner="perhaps"), suites.load("votes"))
 
 

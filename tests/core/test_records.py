@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 from src.core.lifecycle import Status
-from src.core.records import Detail, Request, Result, Vote
+from src.core.records import Request, Result, Vote
 
 V2_REQUEST = {
     "model": "org/name",
@@ -81,11 +81,11 @@ def test_a_request_written_and_read_again_is_the_same(form):
 
 
 def test_a_request_is_written_with_the_originals_names_and_null_for_unknown():
-    said = json.loads(Request.read(V2_REQUEST).write())
-    assert set(V2_REQUEST) <= set(said)
-    assert said["submitted_time"] == "2024-06-09T18:03:07Z"
-    assert said["model_type"] == "💬 : chat models (RLHF, DPO, IFT, ...)"
-    assert said["base_model"] is None
+    output = json.loads(Request.read(V2_REQUEST).write())
+    assert set(V2_REQUEST) <= set(output)
+    assert output["submitted_time"] == "2024-06-09T18:03:07Z"
+    assert output["model_type"] == "💬 : chat models (RLHF, DPO, IFT, ...)"
+    assert output["base_model"] is None
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_request_is_written_with_the_originals_names_and_null_for_unknown():
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused_in_words(change, complaint):
-    with pytest.raises(BadInput, match=complaint):
+    with pytest.raises(BadInputError, match=complaint):
         Request.read(V2_REQUEST | change)
 
 
@@ -187,7 +187,7 @@ def test_the_precision_is_what_was_loaded(config, expected):
 
 
 @pytest.mark.parametrize(
-    ("said", "path", "expected"),
+    ("output", "path", "expected"),
     [
         ({"model_name": "org/name"}, "", "org/name"),
         ({"config": {"model_args": "pretrained=org/name,revision=main"}}, "", "org/name"),
@@ -196,13 +196,13 @@ def test_the_precision_is_what_was_loaded(config, expected):
         ({}, "results/gpt2/results_2024-01-01T00-00-00.json", "gpt2"),
     ],
 )
-def test_whose_run_it_is(said, path, expected):
-    assert Result.read({"results": {}} | said, path).model == expected
+def test_whose_run_it_is(output, path, expected):
+    assert Result.read({"results": {}} | output, path).model == expected
 
 
 @pytest.mark.parametrize("path", ["", "home/user/results_x.json", "results/../../etc/results_x.json"])
 def test_a_run_of_nobody_is_refused(path):
-    with pytest.raises(BadInput, match="does not say which model"):
+    with pytest.raises(BadInputError, match="does not say which model"):
         Result.read({"results": {}}, path)
 
 
@@ -237,25 +237,6 @@ def test_every_real_result_written_and_read_again_is_the_same(shared):
         assert again == run.model_copy(update=same)
 
 
-def test_every_real_sample_line_is_read_and_written(shared):
-    for file in sorted(shared("data/samples").rglob("*.jsonl.gz")):
-        for line in gzip.decompress(file.read_bytes()).splitlines()[:20]:
-            detail = Detail.read(line, "task")
-            assert detail.metrics
-            assert detail.doc_hash
-            assert Detail.read(detail.write(), "task") == detail
-
-
-def test_a_sample_line_without_its_question_is_read():
-    detail = Detail.read({"doc_id": 3, "doc_hash": "ab", "acc_norm": 1.0}, "leaderboard_gpqa_main")
-    assert (detail.doc, detail.target, detail.metrics) == ({}, None, {"acc_norm": 1.0})
-
-
-def test_instruction_level_metrics_stay_lists():
-    detail = Detail.read({"doc_id": 3, "inst_level_strict_acc": [True, False], "acc": True}, "leaderboard_ifeval")
-    assert detail.metrics == {"inst_level_strict_acc": [1.0, 0.0], "acc": 1.0}
-
-
 def test_a_vote_written_and_read_again_is_the_same():
     line = (
         b'{"model": "org/name", "revision": "main", "username": "ines", '
@@ -274,7 +255,7 @@ def test_a_vote_written_and_read_again_is_the_same():
     ids=repr,
 )
 def test_what_is_no_record_is_refused_never_a_crash(kind, data):
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInputError):
         kind.read(data)
 
 
@@ -291,7 +272,7 @@ def test_ten_thousand_mangled_files_never_crash(shared):
                 data[rng.randrange(len(data))] = ord(rng.choice(string.printable))
         try:
             Result.read(bytes(data), str(path))
-        except BadInput:
+        except BadInputError:
             continue
 
 
@@ -316,5 +297,5 @@ def test_ten_thousand_mangled_files_never_crash(shared):
 def test_blocks_of_the_wrong_kind_never_crash(block, junk):
     try:
         Result.read(dump(**{block: junk}))
-    except BadInput:
+    except BadInputError:
         return

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from src.core import suites
-from src.core.frame import from_contents, read_table
+from src.core.frames.frame import from_contents, read_table
 from src.core.records import Result
 from src.core.scoring import co2_kg, normalised, score, scorer_of
 
@@ -105,9 +105,9 @@ def test_files_without_group_values_are_scored_from_their_subtasks(shared):
     import gzip
 
     path = next(shared("data/results/lm_eval_v2_tasks_local_full/meta-llama__Llama-3.1-8B-Instruct").iterdir())
-    said = json.loads(gzip.decompress(path.read_bytes()))
-    assert said["results"]["leaderboard_bbh"] == {" ": " ", "alias": "leaderboard_bbh"}
-    scored = score(Result.read(said, str(path)), V2)
+    output = json.loads(gzip.decompress(path.read_bytes()))
+    assert output["results"]["leaderboard_bbh"] == {" ": " ", "alias": "leaderboard_bbh"}
+    scored = score(Result.read(output, str(path)), V2)
     assert scored.average == pytest.approx(23.718370976833437)
     assert not any(benchmark.missing for benchmark in scored.benchmarks.values())
 
@@ -116,12 +116,12 @@ def test_stale_groups_above_patched_subtasks_change_nothing(shared):
     """The files of 2025-02-13T18-27-04 hold regraded MATH subtasks under the groups of the grading before."""
     folder = "data/results/leaderboard_v2_excerpts/meta-llama__Llama-3.1-8B-Instruct"
     path = shared(f"{folder}/results_2025-02-06T09-49-35.437423.json")
-    said = json.loads(path.read_text())
+    output = json.loads(path.read_text())
     for task in V2.benchmark("math").tasks:
-        said["results"][task.name]["exact_match,none"] = 1.0
-    patched = Result.read(said, "results/meta-llama/Llama-3.1-8B-Instruct/results_2025-02-13T18-27-04.338360.json")
+        output["results"][task.name]["exact_match,none"] = 1.0
+    patched = Result.read(output, "results/meta-llama/Llama-3.1-8B-Instruct/results_2025-02-13T18-27-04.338360.json")
     scored = score(patched, V2)
-    assert said["groups"]["leaderboard_math_hard"]["exact_match,none"] < 0.2
+    assert output["groups"]["leaderboard_math_hard"]["exact_match,none"] < 0.2
     assert scored.benchmarks["math"].score == 100
     assert scored.scorer == "2025-02"
     assert scored.benchmarks["bbh"].score == score(read(path), V2).benchmarks["bbh"].score

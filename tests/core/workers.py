@@ -12,8 +12,9 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from multiprocessing.process import BaseProcess
@@ -21,15 +22,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
-from src.core.errors import BadInput, Conflict, NotFound, StoreError
+import time_machine
+
+from src.core.errors import BadInputError, ConflictError, NotFoundError, StoreError
 from src.core.lifecycle import Status
-from src.core.queue import Claim, LeaseLost, Queue
+from src.core.queue import Claim, LeaseLostError, Queue
 from src.core.records import Request
 from src.core.store import LocalStore, Store
 from src.core.store.client import use_client
-from src.core.store.grouped import Grouped
+from src.core.store.group_commit import GroupCommitStore
 from src.core.store.hub import HubStore
-from src.core.store.protocol import system_clock
 from tests.core.history import Journal, Line
 from tests.core.processes import PROCESSES
 
@@ -77,6 +79,7 @@ class Place:
     endpoint: str | None = None
     ticks: bool = False
     timeout: float = 1.0  # seconds that the Hub's client waits for an answer
+    skew: float = 0.0  # seconds by which the clocks of boxes are ahead or behind, at most
     owner: int = field(default_factory=os.getpid)  # its end is the workers' end
 
     def is_abandoned(self) -> bool:
@@ -92,22 +95,32 @@ class Place:
 
     def _store(self, clock: Ticks | None) -> Store:
         if self.endpoint is None:
-            return LocalStore(self.folder / "board", clock=clock.moment if clock else system_clock)
+            return LocalStore(self.folder / "board", clock=clock.moment if clock else None)
         from huggingface_hub import constants
         from huggingface_hub.utils import httpx
 
         constants.HF_HUB_DISABLE_XET = True
-        use_client(timeout=httpx.Timeout(self.timeout), anew=True)
+        use_client(timeout=httpx.Timeout(self.timeout), again=True)
         return HubStore(
             "owner",
             token="hf_owner",
             endpoint=self.endpoint,
             cache_dir=self.folder / "blobs",
-            patience=20.0,
-            polite=2.0,
+            max_wait=20.0,
+            jitter=2.0,
             sleep=clock.sleep if clock else lambda seconds: time.sleep(min(seconds, 1.5) / 4),
             monotonic=clock or time.monotonic,
         )
+
+
+@contextmanager
+def clock_ahead(seconds: float) -> Iterator[None]:
+    """Within, this process's own clock is wrong by so much; what the kernel writes into files is not."""
+    if not seconds:
+        yield
+        return
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=seconds), tick=True):
+        yield
 
 
 class Mortal:
@@ -139,6 +152,11 @@ def request(number: int) -> Request:
 
 def work(place: Place, name: str, seconds: float, doom: Doom | None) -> None:
     """A box: claims, runs, renews, publishes, finishes, until nothing is left or it is killed."""
+    with clock_ahead(random.Random(name).uniform(-place.skew, place.skew)):
+        _work(place, name, seconds, doom)
+
+
+def _work(place: Place, name: str, seconds: float, doom: Doom | None) -> None:
     store, pass_time = place.open(doom), _passing(place.clock())
     queue = Queue(store, lease=timedelta(seconds=LEASE))
     journal = Journal(place.folder / "journals" / f"{name}.jsonl")
@@ -154,7 +172,7 @@ def work(place: Place, name: str, seconds: float, doom: Doom | None) -> None:
                 pass_time(0.1)
                 continue
             claim = _run(queue, journal, claim, rng.expovariate(1 / seconds), rng, pass_time)
-        except LeaseLost:
+        except LeaseLostError:
             if claim:
                 journal.write(_line(name, claim, "let-go", queue))
             claim = None
@@ -188,11 +206,11 @@ def _run(
     if rng.random() < 0.05:
         journal.write(_line(name, claim, "ending", queue))
         if rng.random() < 0.5:
-            queue.give_back(claim)
+            queue.release(claim)
         else:
             queue.fail(claim, "harness", "now and then")
         return None
-    result = f"results/{claim.request.model}/results_{claim.slot}-{claim.nonce}.json"
+    result = f"results/{claim.request.model}/results_{claim.fencing_token}-{claim.nonce}.json"
     queue.store.append({result: json.dumps({"run": claim.nonce}).encode()})
     journal.write(_line(name, claim, "ending", queue))
     following = queue.finish(claim, [result], then=lambda request: True)
@@ -211,12 +229,12 @@ def work_naively(place: Place, name: str, seconds: float, doom: Doom | None) -> 
     journal = Journal(place.folder / "journals" / f"{name}.jsonl")
     rng = random.Random(name)
 
-    def overwrite(path: str, said: dict[str, object]) -> None:
+    def overwrite(path: str, output: dict[str, object]) -> None:
         while True:
             try:
-                store.replace({path: json.dumps(said).encode()}, store.head("requests"))
+                store.replace({path: json.dumps(output).encode()}, store.head("requests"))
                 return
-            except Conflict:
+            except ConflictError:
                 continue  # somebody wrote something: once more
 
     while True:
@@ -224,11 +242,11 @@ def work_naively(place: Place, name: str, seconds: float, doom: Doom | None) -> 
         now = store.now().timestamp()
         open_ones = [
             path
-            for path, said in files.items()
-            if said["status"] == "PENDING" or (said["status"] == "RUNNING" and said["until"] < now)
+            for path, output in files.items()
+            if output["status"] == "PENDING" or (output["status"] == "RUNNING" and output["until"] < now)
         ]
         if not open_ones:
-            if all(said["status"] == "FINISHED" for said in files.values()):
+            if all(output["status"] == "FINISHED" for output in files.values()):
                 return
             time.sleep(0.05)
             continue
@@ -258,7 +276,7 @@ def fight(
     seconds: float = 0.15,
     calls: int = 16,
     seed: int = 0,
-    limit: float = 100.0,
+    limit: float = 600.0,
 ) -> Tally:
     """Runs workers until `ended`; so many of them are doomed to be killed, and each that died is followed by another.
 
@@ -302,7 +320,7 @@ def fight(
 
 def put_in(queue: Queue, number: int) -> list[str]:
     """Submits requests, some at a time as visitors would; the keys of those that were acknowledged."""
-    grouped = Queue(Grouped(queue.store), lease=queue.lease)
+    grouped = Queue(GroupCommitStore(queue.store), lease=queue.lease)
     with ThreadPoolExecutor(16) as visitors:
         return list(visitors.map(lambda one: grouped.submit(request(one)).key, range(number)))
 
@@ -313,7 +331,7 @@ def all_finished(queue: Queue) -> bool:
         state = queue.snapshot()
         for standing in state.failed:
             queue.retry(standing.key, by="operator")
-    except (StoreError, BadInput, NotFound):
+    except (StoreError, BadInputError, NotFoundError):
         return False
     return len(state.finished) == len(state.standings)
 

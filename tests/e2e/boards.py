@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from src.core.frame import from_contents, to_contents
+from src.core.frames.frame import from_contents, to_contents
+from src.core.frames.tables import write_parquet
 from src.core.store import LocalStore
 from src.core.suites import load
-from src.core.tables import write_parquet
 
 HOSTILE = 'evil/"><img src=x onerror=alert(1)>${alert(2)}{{value}}'
 

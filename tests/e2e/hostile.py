@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from src.core.frame import from_contents, to_contents
+from src.core.frames.frame import from_contents, to_contents
+from src.core.frames.tables import write_parquet
 from src.core.store import LocalStore
 from src.core.suites import load
-from src.core.tables import write_parquet
 
 # each calls fired(n); between them: tags, handlers, attributes, URLs, templates, encodings, parsers' corners
 PAYLOADS = tuple(
@@ -76,7 +76,7 @@ PLANTED = (
     "img[src='x'], iframe, object, embed, marquee, base[href^='javascript'], a[href^='javascript'], [onerror], "
     "[onload], "
     "[onfocus], [onbegin], [ontoggle], [onstart], [onmouseover], form[action^='javascript'], link[href^='data:'], "
-    ".lb-content script, table script, td svg animate"
+    ".lb-content script:not([type='application/json']), table script, td svg animate"
 )
 
 MODEL = "org/whose-files-are-hostile"

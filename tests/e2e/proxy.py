@@ -59,7 +59,7 @@ def proxied(target: str, path: str = "", port: int | None = None, tls: Path | No
 
 
 def certificate(folder: Path) -> dict[str, Any]:
-    """A key and a certificate that nobody signed, as uvicorn takes them; browsers have to be told not to mind."""
+    """A key and a certificate that nobody signed, as uvicorn takes them; browsers must be set to accept it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)

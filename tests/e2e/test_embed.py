@@ -85,7 +85,7 @@ def test_what_cannot_be_embedded_is_said_so(small: Served) -> None:
         answer = httpx.get(small.url + address)
         assert answer.status_code == 404
         assert words in answer.text
-        assert answer.text.startswith("<!doctype html><html")
+        assert answer.text.startswith("<!doctype html>\n<html")
 
 
 @pytest.mark.parametrize("top", ["0", "-1", "x", "99999999", "1e9", "²"])

@@ -103,6 +103,7 @@ def test_a_hostile_name_has_a_page_like_any_other(hostile: Served, watched: Page
     assert name[5:40] in watched.locator("body").inner_text()
 
 
+@pytest.mark.slow
 def test_hostile_results_samples_and_settings_stay_texts_in_every_tab(hostile: Served, watched: Page) -> None:
     look(watched, f"{hostile.url}/model/{MODEL}", settle=2000)
     tabs = watched.locator("#lb-sections [role=tab]")
@@ -172,7 +173,7 @@ def test_files_and_answers_of_the_api_are_no_documents(hostile: Served, watched:
         "v1/suites",
         "",
     ):
-        answer = httpx.get(f"{hostile.url}/api/{path}", timeout=30)
+        answer = httpx.get(f"{hostile.url}/api/{path}", timeout=300)
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "default-src" in answer.headers["content-security-policy"]
         look(watched, f"{hostile.url}/api/{path}", settle=50)
@@ -185,12 +186,13 @@ def test_files_and_answers_of_the_api_are_no_documents(hostile: Served, watched:
     "path", ["/", "/about", "/explore", "/model/org/x", "/nowhere", "/?embed=1", "/api/", "/api/v1/models"]
 )
 def test_every_answer_has_a_policy_without_inline_scripts(hostile: Served, path: str) -> None:
-    """'unsafe-eval' is Gradio's: it compiles its templates in the browser. Inline scripts run by nonce only."""
     answer = httpx.get(hostile.url + path, headers={"Accept": "text/html"})
     policy = answer.headers["content-security-policy"]
     rules = dict(rule.strip().partition(" ")[::2] for rule in policy.split(";"))
     scripts = rules.get("script-src", rules["default-src"])
-    assert "'unsafe-inline'" not in scripts
+    if not path.startswith("/api"):
+        assert all(source == "'self'" or source.startswith("'sha256-") for source in scripts.split())
+    assert "unsafe" not in scripts
     assert "http:" not in scripts
     assert "https:" not in scripts
     assert " *" not in f" {scripts}"
@@ -199,25 +201,15 @@ def test_every_answer_has_a_policy_without_inline_scripts(hostile: Served, path:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_nonce_is_used_once(hostile: Served) -> None:
-    def nonce() -> str:
-        policy = httpx.get(f"{hostile.url}/").headers["content-security-policy"]
-        return policy.partition("'nonce-")[2].partition("'")[0]
-
-    nonces = {nonce() for _ in range(5)}
-    assert len(nonces) == 5
-    assert all(len(each) >= 20 for each in nonces)
-
-
 def forged_session(secret: str) -> str:
-    """A session cookie as Gradio's sign-in makes it, signed with a key that everybody can know."""
+    """A session cookie as the sign-in makes it, signed with a key that everybody can know."""
     who = {"sub": "1", "name": "Mallory Forged", "preferred_username": "mallory-forged", "isPro": False}
     session = {"oauth_info": {"access_token": "hf_forged", "userinfo": who, "expires_at": 4102444800}}
     data = base64.b64encode(json.dumps(session).encode())
     return itsdangerous.TimestampSigner(secret).sign(data).decode()
 
 
-@pytest.mark.parametrize("secret", [hashlib.sha256(b"-v4").hexdigest(), "", "secret", hashlib.sha256(b"").hexdigest()])
+@pytest.mark.parametrize("secret", [hashlib.sha256(b"-v1").hexdigest(), "", "secret", hashlib.sha256(b"").hexdigest()])
 def test_a_forged_session_cookie_makes_nobody_of_anybody(hostile: Served, secret: str) -> None:
     cookies = {"session": forged_session(secret or "x"), "access-token": "forged", "access-token-unsecure": "forged"}
     for page in PAGES:

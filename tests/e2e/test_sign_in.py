@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from evaluator.box.tiny_model import make_llama
 from src.core.queue import Queue, QueueState
 from src.core.store.hub import HubStore
 from src.settings import ROOT
 from tests.e2e.conftest import free_port
 from tests.e2e.proxy import proxied
-from tests.e2e.test_submit_to_row import running
-from tests.evaluator.tiny import make_llama
-from tests.hub import Hub, serving
-from tests.hub.oauth import CLIENT, SECRET
+from tests.e2e.queue.test_submit_to_row import running
+from tools.hub import Hub, serving
+from tools.hub.oauth import CLIENT, SECRET
 
 pytestmark = [pytest.mark.browser]
 
@@ -34,7 +34,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     hub = Hub()
     files = make_llama(tmp_path_factory.mktemp("model") / "m").iterdir()
     hub.seed("models", MODEL, {path.name: path.read_bytes() for path in files})
-    with serving(hub, timeout=20.0) as address:
+    with serving(hub) as address:
         yield address
 
 
@@ -58,6 +58,7 @@ def space(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         "BOARD_STORE": "hub:owner",
         "BOARD_CACHE": str(folder / "cache"),
         "GRADIO_SERVER_PORT": str(inside),
+        "BOARD_TRUSTED_PROXIES": "127.0.0.1",
         "PYTHONPATH": str(ROOT),
     }
     address = f"http://127.0.0.1:{inside}"

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evaluator.benchmarks import MATH_CONFIGS, lay_out
+from evaluator.box.datasets import lay_out
 from src.core.suites import Suite, load
+from tests.evaluator.plain_items import DATASETS, MATH_CONFIGS
 
 Rows = list[dict[str, Any]]
 
@@ -23,7 +24,7 @@ def make(root: Path, benchmarks: Iterable[str], most: int | None = None) -> Path
 
 
 def shrink(suite: Suite, most: int) -> Suite:
-    """The same suite, were its tasks `most` items long: what a whole run over the made-up ones is scored by."""
+    """Return the same suite, were its tasks `most` items long: what a whole run over the made-up ones is scored by."""
     benchmarks = tuple(
         replace(benchmark, tasks=tuple(replace(task, items=most) for task in benchmark.tasks))
         for benchmark in suite.benchmarks
@@ -41,7 +42,7 @@ def _put(root: Path, benchmark: str, configs: Mapping[str, Mapping[str, Rows]]) 
             with gzip.open(source / names[split], "wt", compresslevel=1) as file:
                 file.writelines(json.dumps(row) + "\n" for row in rows)
         layout[config] = {split: [name] for split, name in names.items()}
-    lay_out(root, benchmark, source, layout)
+    lay_out(root, DATASETS[benchmark], source, layout)
 
 
 def _items(suite: str, benchmark: str, most: int | None) -> dict[str, int]:

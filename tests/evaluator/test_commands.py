@@ -10,45 +10,47 @@ from typing import Any
 
 import pytest
 
-from evaluator import __main__ as commands
-from evaluator import benchmarks
+from evaluator import commands
 from evaluator.__main__ import main
-from evaluator.benchmarks import SOURCES
-from evaluator.evaluation import Outcome
-from evaluator.preflight import Box
-from src.core.errors import BadInput
+from evaluator.box import datasets
+from evaluator.box.preflight import Box
+from evaluator.run.engine_status import EngineStatus
+from evaluator.run.evaluate import Outcome
+from evaluator.task_facts import TaskFacts
+from src.core.errors import BadInputError
 from src.core.queue import Queue
 from src.core.records import Request
 from src.core.store import LocalStore
-from src.core.store.grouped import Grouped
+from src.core.store.group_commit import GroupCommitStore
 from src.core.suites import load
 from tests.evaluator.conftest import Run
 
 
 @pytest.fixture
 def nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    def download(_: Path, keys: list[str], token: str | None = None) -> None:
-        raise BadInput(f"would download {', '.join(keys)}")
+    def download(_: Path, tasks: list[TaskFacts], token: str | None = None) -> None:
+        raise BadInputError(f"would download {', '.join(task.name for task in tasks)}")
 
-    monkeypatch.setattr(benchmarks, "fetch", download)
+    monkeypatch.setattr(datasets, "fetch", download)
 
 
 @pytest.mark.usefixtures("nothing_is_downloaded")
-def test_looking_at_the_queue_brings_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_downloads_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["--store", str(tmp_path / "board"), "--workspace", str(tmp_path), "--backend", "dummy"]
     assert main(["status", *flags]) == 0
-    said = capsys.readouterr().out
-    assert "The items of gpqa are missing" in said
-    assert "waiting: 0" in said
+    output = capsys.readouterr().out
+    assert "put the dataset Idavidrein/gpqa into" in output
+    assert "pending: 0" in output
 
 
-def test_answers_are_graded_anew_without_torch_and_without_what_is_gated(
+def test_answers_are_graded_again_without_torch_and_without_gated_data(
     dummy_run: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcome, store = dummy_run("musr", "gpqa", limit=2)
+    assert outcome.failure is None, outcome.failure
     box = tmp_path / "box"  # has neither torch nor GPQA
     shutil.copytree(workspace / "benchmarks", box / "benchmarks")
-    shutil.rmtree(box / "benchmarks" / SOURCES["gpqa"].dataset)
+    shutil.rmtree(box / "benchmarks" / "Idavidrein/gpqa")
     version = importlib.metadata.version
 
     def without_torch(package: str) -> str:
@@ -67,7 +69,7 @@ def test_answers_are_graded_anew_without_torch_and_without_what_is_gated(
     assert "gated benchmark" in capsys.readouterr().err
 
 
-def test_a_box_claims_anew_after_a_wait_and_spreads_what_one_card_does_not_hold(
+def test_a_box_selects_again_after_a_wait_and_spreads_a_model_over_several_cards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     suite, board = load(), tmp_path / "board"
@@ -87,6 +89,10 @@ def test_a_box_claims_anew_after_a_wait_and_spreads_what_one_card_does_not_hold(
     monkeypatch.setattr(commands.preflight, "describe_box", lambda *_, **__: Box("b", 144.0, ("H100", "H100")))
     monkeypatch.setattr(commands.terminal, "stop_on_signals", lambda _: None)
     monkeypatch.setattr("evaluator.worker.ready", lambda *_: None)
+    monkeypatch.setattr("evaluator.worker.room_for", lambda *_: 1e15)
+    monkeypatch.setattr(commands, "ready", lambda *_: None)
+    monkeypatch.setattr(commands.box_trial, "require", lambda settings, _: settings)
+    monkeypatch.setattr(commands.engine_status, "look", lambda _: EngineStatus("packed", "rolling"))
     assert main(["run", "--store", str(board), "--workspace", str(tmp_path), "--drain"]) == 0
     assert ran == {"org/small": {}, "org/large": {"parallelize": True}}
-    assert all(isinstance(store, Grouped) for store in stores)
+    assert all(isinstance(store, GroupCommitStore) for store in stores)

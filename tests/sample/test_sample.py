@@ -9,11 +9,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from src.board.history import History, changes
-from src.board.opening import SAMPLE_TIME
-from src.board.samples import SampleFile
-from src.board.snapshot import Board
-from src.core.frame import from_contents, read_table
+from src.board.live.history import History, changes
+from src.board.live.opening import SAMPLE_TIME
+from src.board.live.snapshot import Board
+from src.board.model.samples import SampleFile
+from src.core.frames.frame import from_contents, read_table
 from src.core.names import is_model_name
 from src.core.queue import Queue
 from src.core.records import Result
@@ -158,6 +158,6 @@ def test_the_table_of_an_earlier_day_shows_what_came_since(made, tmp_path):
     board, history = Board(store, local=True), History(store)
     board.open()
     (day,) = history.days("open-llm-v2")
-    told = changes(history.at("open-llm-v2", day), board.snapshot("open-llm-v2"))
-    assert len(told.added) >= 2
-    assert told.removed.empty
+    reported = changes(history.at("open-llm-v2", day), board.snapshot("open-llm-v2"))
+    assert len(reported.added) >= 2
+    assert reported.removed.empty

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 
-from src.board.opening import open_board
-from src.core.frame import from_contents, to_contents
+from src.board.live.opening import open_board
+from src.core.frames.frame import from_contents, to_contents
+from src.core.frames.tables import write_parquet
 from src.core.store import LocalStore
-from src.core.suites import load
-from src.core.tables import write_parquet
+from src.core.suites import Aggregation, load
 from src.settings import Settings
-from src.ui import about
-from src.ui.page import Visit
+from src.ui.pages.about import page as about
+from src.ui.web.page import Visit
 
 
 def test_the_baselines_of_a_suite_are_listed(tmp_path: Path) -> None:
@@ -29,4 +30,8 @@ def test_the_baselines_of_a_suite_are_listed(tmp_path: Path) -> None:
     cells = re.findall(r'<td class="lb-num">([^<]*)</td>', body)
     assert cells == ["25.00", "50.00", "25.00", "25.83", "26.55"]
     assert "Guessing" in body
-    assert "Approximate: only the counts of right answers are known" in body
+    assert "Approximate: only the counts of correct answers are known" in body
+
+
+def test_every_way_to_aggregate_has_a_sentence() -> None:
+    assert set(about.AVERAGES) == set(get_args(Aggregation))

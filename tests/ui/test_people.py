@@ -7,34 +7,31 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-import gradio as gr
-import gradio.oauth
+import huggingface_hub.constants
 import itsdangerous
 import pytest
-from gradio.routes import App
 from starlette.testclient import TestClient
 
-from src.board.opening import open_board
-from src.core.errors import BadInput
+from src.board.live.opening import open_board
+from src.core.errors import BadInputError
 from src.core.queue import Queue
 from src.core.store import LocalStore
 from src.settings import Settings
-from src.ui import people
-from src.ui.app import build_app, launch_options
-from tests.core.boards import ask
+from src.ui.app import build_app
+from src.ui.web import sign_in
+from tests.boards.requests import ask
 
 SECRET = "a client secret that only the Hub and the Space know"
 SAME = {"Sec-Fetch-Site": "same-origin", "Origin": "https://space.example", "Content-Type": "application/json"}
 
 
 def session(secret: str, name: str = "mallory", expires_in: float = 3600.0) -> dict[str, str]:
-    """A cookie as Gradio's session makes it, signed with the key that it derives from `secret`."""
-    told = {"userinfo": {"sub": "1", "preferred_username": name}, "expires_at": time.time() + expires_in}
-    data = base64.b64encode(json.dumps({"oauth_info": told}).encode())
-    key = hashlib.sha256((secret + "-v4").encode()).hexdigest()
+    """A cookie as `huggingface_hub` makes it, signed with the key that it derives from `secret`."""
+    reported = {"userinfo": {"sub": "1", "preferred_username": name}, "expires_at": time.time() + expires_in}
+    data = base64.b64encode(json.dumps({"oauth_info": reported}).encode())
+    key = hashlib.sha256((secret + "-v1").encode()).hexdigest()
     return {"session": itsdangerous.TimestampSigner(key).sign(data).decode()}
 
 
@@ -42,9 +39,7 @@ def served(settings: Settings, base: str = "https://space.example") -> TestClien
     """The whole app, as a browser reaches it."""
     board = open_board(settings)
     board.open()
-    demo = build_app(board, settings)
-    options = launch_options(board, settings)
-    return TestClient(App.create_app(demo, app_kwargs=options["app_kwargs"]), base_url=base)
+    return TestClient(build_app(board, settings), base_url=base)
 
 
 @pytest.fixture
@@ -65,7 +60,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient
     with pytest.MonkeyPatch.context() as patch:
         for name, value in values.items():
             patch.setenv(name, value)
-            patch.setattr(gradio.oauth, name, value)  # read when Gradio is imported
+            patch.setattr(huggingface_hub.constants, name, value)  # read when it is imported
         patch.setenv("SPACE_ID", "owner/board")
         patch.setenv("SYSTEM", "spaces")
         with served(Settings(store=str(folder))) as client:
@@ -77,7 +72,7 @@ def vote(client: TestClient, store: Path, cookies: dict[str, str], headers: dict
     client.cookies.clear()
     client.cookies.update(cookies)
     answer = client.post("/queue/vote", content=json.dumps({"key": key}), headers=headers)
-    return answer.status_code, answer.json()["said"]
+    return answer.status_code, answer.json()["message"]
 
 
 def voters(store: Path) -> set[str]:
@@ -98,7 +93,7 @@ class TestInASpace:
     @pytest.mark.parametrize(
         "forged",
         [
-            session(""),  # the key of Gradio's mock: everybody knows it
+            session(""),  # the key of the imitated sign-in: everybody knows it
             session("secret"),
             session(SECRET, expires_in=-1),
             {"session": session(SECRET)["session"].replace("e", "f", 1)},
@@ -113,7 +108,7 @@ class TestInASpace:
         assert "mallory" not in voters(store)
         page = client.get("/queue").text
         assert "Sign in with Hugging Face" in page
-        assert 'href="login/huggingface?_target_url=%2Fqueue"' in page
+        assert 'href="oauth/huggingface/login?_target_url=%2Fqueue"' in page
 
     def test_another_site_cannot_use_somebodys_session(self, space: tuple[TestClient, Path]) -> None:
         client, store = space
@@ -121,40 +116,53 @@ class TestInASpace:
             assert vote(client, store, session(SECRET), headers)[0] == 403
         assert "mallory" not in voters(store)
 
+    @pytest.mark.parametrize(
+        ("target", "onward"),
+        [
+            ("/queue", "../../queue"),
+            ("//evil.example/x", "../../x"),
+            ("https://evil.example/submit", "../../submit"),
+            ("", "../../"),
+        ],
+    )
+    def test_who_declines_at_the_hub_comes_back_to_this_board_only(
+        self, space: tuple[TestClient, Path], target: str, onward: str
+    ) -> None:
+        client, _ = space
+        output = {"_target_url": target, "state": "x", "error": "access_denied"}
+        answer = client.get("/oauth/huggingface/callback", params=output, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, onward)
+
+    @pytest.mark.parametrize("target", ["//evil.example/x", "https://evil.example/x", "/\\evil.example/x"])
+    def test_signing_out_leads_to_this_board_only(self, space: tuple[TestClient, Path], target: str) -> None:
+        client, _ = space
+        answer = client.get("/oauth/huggingface/logout", params={"_target_url": target}, follow_redirects=False)
+        assert answer.status_code == 307
+        assert answer.headers["location"] in ("/x", "/evil.example/x")
+
 
 def test_outside_a_space_nobody_signs_in_whatever_the_environment_says(store: Path, monkeypatch) -> None:
-    """There Gradio would make everybody who presses the button the account of this machine."""
+    """There the library would make everybody who presses the button the account of this machine."""
     monkeypatch.setenv("OAUTH_CLIENT_ID", "id")
     monkeypatch.setenv("OAUTH_CLIENT_SECRET", SECRET)
     monkeypatch.setenv("OAUTH_SCOPES", "openid profile")
     monkeypatch.setenv("OPENID_PROVIDER_URL", "https://hub.example")
-    monkeypatch.setenv("SPACE_ID", "owner/board")  # without SYSTEM, by which Gradio tells a Space
+    monkeypatch.setenv("SPACE_ID", "owner/board")  # without SYSTEM: no Space
     monkeypatch.delenv("SYSTEM", raising=False)
     with served(Settings(store=str(store))) as client:
-        assert client.get("/login/huggingface").status_code == 404
+        assert client.get("/oauth/huggingface/login").status_code == 404
         for secret in ("", SECRET):
-            status, said = vote(client, store, session(secret))
+            status, output = vote(client, store, session(secret))
             assert status == 403
-            assert "Nobody can sign in here" in said
+            assert "Nobody can sign in here" in output
     assert voters(store) == set()
-
-
-@pytest.mark.parametrize(
-    ("target", "onward"),
-    [("/queue", "../queue"), ("//evil.example/x", "../x"), ("https://evil.example/submit", "../submit"), ("", "../")],
-)
-def test_who_declines_at_the_hub_comes_back_to_this_board_only(store: Path, target: str, onward: str) -> None:
-    with served(Settings(store=str(store))) as client:
-        said = {"_target_url": target, "state": "x", "error": "access_denied"}
-        answer = client.get("/login/callback", params=said, follow_redirects=False)
-        assert (answer.status_code, answer.headers["location"]) == (303, onward)
 
 
 def test_a_board_for_one_person_listens_on_this_machine_only(store: Path) -> None:
     settings = Settings(store=str(store), user="alice", host="0.0.0.0")
-    with pytest.raises(BadInput, match=r"leave out --host 0\.0\.0\.0"):
+    with pytest.raises(BadInputError, match=r"leave out --host 0\.0\.0\.0"):
         build_app(open_board(settings), settings)
-    people.check(replace(settings, host="localhost"))
+    sign_in.check(settings.model_copy(update={"host": "localhost"}))
 
 
 def test_a_board_for_one_person_does_nothing_under_a_strangers_name(store: Path) -> None:
@@ -162,10 +170,13 @@ def test_a_board_for_one_person_does_nothing_under_a_strangers_name(store: Path)
     settings = Settings(store=str(store), user="alice")
     with served(settings, "http://evil.example:7860") as client:
         headers = SAME | {"Origin": "http://evil.example:7860"}
-        assert vote(client, store, {}, headers)[0] == 403
-        assert ">alice<" not in client.get("/queue").text
+        for method, path in (("POST", "/queue/vote"), ("GET", "/queue"), ("GET", "/api/v1/models"), ("GET", "/config")):
+            answer = client.request(method, path, headers=headers)
+            assert answer.status_code == 421
+            assert "alice" not in answer.text
     with served(settings, "http://127.0.0.1:7860") as client:
         assert vote(client, store, {}, SAME | {"Origin": "http://127.0.0.1:7860"})[0] == 200
+        assert "Access-Control-Allow-Origin" not in client.get("/api/v1/models", headers={"Origin": "null"}).headers
     assert voters(store) == {"alice"}
 
 
@@ -176,11 +187,4 @@ def test_what_a_page_sends_is_bounded_and_understood_or_refused(store: Path) -> 
             answer = client.post("/queue/vote", content=body, headers=headers)
             assert not answer.json()["ok"]
         answer = client.post("/queue/vote", content=b" " * 30_000, headers=headers)
-        assert answer.json()["said"] == "This is more than a form can hold."
-
-
-def test_gradio_offers_no_sign_in_of_its_own_here(store: Path) -> None:
-    settings = Settings(store=str(store))
-    demo = build_app(open_board(settings), settings)
-    assert isinstance(demo, gr.Blocks)
-    assert not demo.expects_oauth
+        assert answer.json()["message"] == "This is more than a form can hold."

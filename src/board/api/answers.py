@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import gzip
-from collections import OrderedDict
+import hashlib
+import re
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from functools import cached_property
 from threading import Lock
-from typing import Any
+from typing import Generic, TypeVar
 
 import brotli
+from cachetools import LRUCache
 from starlette.requests import Request
 from starlette.responses import Response
 
-from src.board.payload import File
+from src.board.table.payload import File
 
-ROOM = 96 * 1024 * 1024  # bytes of answers kept, compressed forms counted
+ROOM = 96 * 1024 * 1024  # bytes of answers kept, compressed forms and keys counted
+OVERHEAD = 600  # bytes of an entry beside its answer: key, object and place in the cache
 WORTHWHILE = 1000  # bytes; below that, compressing saves nothing
+RANGE = re.compile(r"bytes=(?=\d|-\d)(\d{0,18})-(\d{0,18})")
+"""One range; of several the whole is sent, as RFC 9110 allows."""
 PACKED = ("application/vnd.apache.parquet", "application/zip")
 
 
-class Answer(File):
-    """An answer made for whoever asks: packed quickly, since most are asked for a few times only."""
+class CachedAnswer(File):
+    """An answer for one reader or many, compressed quickly: most are read a few times only."""
 
     @cached_property
     def brotli(self) -> bytes:
         """The bytes, compressed for a reader that takes brotli."""
-        return brotli.compress(self.body, quality=4)
+        return brotli.compress(self.body, quality=2)
 
     @cached_property
     def gzip(self) -> bytes:
@@ -35,74 +40,121 @@ class Answer(File):
         return gzip.compress(self.body, compresslevel=4, mtime=0)
 
 
-Made = tuple[Answer, Any]
-"""An answer, and what must live as long as it is kept."""
+A = TypeVar("A", bound=CachedAnswer)
 
 
-class Answers:
-    """A cache by address: however many ask at once, one makes the answer and the others wait for it."""
+class AnswerCache(Generic[A]):
+    """A cache by address. However many ask at once, one makes the answer and the others wait for it.
+
+    The least recently used answers make room. Keys are kept as hashes: a long address takes no more than a short one.
+    """
 
     def __init__(self, room: int = ROOM) -> None:
-        self.room = room
-        self._made: OrderedDict[Hashable, Future[Made]] = OrderedDict()
+        self._made: LRUCache[bytes, A | bytes] = LRUCache(room, getsizeof=_size)
+        self._making: dict[bytes, Future[A]] = {}
         self._lock = Lock()
 
-    def get(self, key: Hashable, make: Callable[[], Made]) -> Answer:
-        """The answer under `key`, made now if it is not there. What `make` raises is raised, and not kept."""
+    def get(self, key: Hashable, make: Callable[[], A]) -> A:
+        """Return the answer under `key`; call `make` if there is none. What `make` raises is raised, and not kept."""
+        hashed = _hash(key)
         with self._lock:
-            future = self._made.get(key)
-            mine = future is None
-            if future is None:
-                future = self._made[key] = Future()
-            self._made.move_to_end(key)
-        if mine:
+            kept = self._made.get(hashed)
+            if isinstance(kept, CachedAnswer):
+                return kept
+            future = self._making.get(hashed)
+            if is_ours := future is None:
+                future = self._making[hashed] = Future()
+        assert future is not None
+        if is_ours:
             try:
-                future.set_result(make())
+                answer = make()
+                self._put(hashed, answer)
+                future.set_result(answer)
             except BaseException as error:
-                with self._lock:
-                    self._made.pop(key, None)
                 future.set_exception(error)
-            self._make_room()
-        return future.result()[0]
+            finally:
+                with self._lock:
+                    self._making.pop(hashed, None)
+        return future.result()
 
-    def send(self, request: Request, file: Answer, media: str, headers: dict[str, str]) -> Response:
-        """`file` as the reader takes it; nothing but headers where its `If-None-Match` names it."""
+    def peek(self, key: Hashable) -> A | None:
+        """Return the answer under `key` if it is kept."""
+        with self._lock:
+            kept = self._made.get(_hash(key))
+        return kept if isinstance(kept, CachedAnswer) else None
+
+    def keep(self, key: Hashable, answer: A) -> None:
+        """Keep `answer` under `key`."""
+        self._put(_hash(key), answer)
+
+    def send(
+        self, request: Request, file: CachedAnswer, media: str, headers: dict[str, str], status_code: int = 200
+    ) -> Response:
+        """Return `file` in the best encoding the reader takes; only headers if its `If-None-Match` names it."""
         encoding = "identity" if len(file.body) < WORTHWHILE or media in PACKED else _encoding(request)
         # a tag is of the bytes sent: proxies may not mix a compressed form with a plain one
-        headers = {**headers, "ETag": f'"{file.name}{"" if encoding == "identity" else "-" + encoding}"'}
-        if any(file.name in tag for tag in request.headers.get("if-none-match", "").split(",")):
+        tag = f'"{file.name}{"" if encoding == "identity" else "-" + encoding}"'
+        headers = {**headers, "ETag": tag}
+        if status_code == 200 and tag in _tags(request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers=headers)
-        body = {"br": lambda: file.brotli, "gzip": lambda: file.gzip, "identity": lambda: file.body}[encoding]()
+        body = file.body
+        if encoding == "identity" and status_code == 200:
+            headers["Accept-Ranges"] = "bytes"
+            asked = request.headers.get("range") if request.headers.get("if-range", tag) == tag else None
+            if asked and (match := RANGE.fullmatch(asked.replace(" ", ""))):
+                return _part(body, match[1], match[2], media, headers)
         if encoding != "identity":
             headers["Content-Encoding"] = encoding
-        return Response(body, media_type=media, headers=headers)
+            body = self._compressed(file, encoding)
+        return Response(body, status_code, media_type=media, headers=headers)
 
     @property
     def size(self) -> int:
-        """Bytes kept, as far as they are made."""
+        """Bytes kept."""
         with self._lock:
-            return sum(map(_size, self._made.values()))
+            return int(self._made.currsize)
 
-    def _make_room(self) -> None:
+    def _compressed(self, file: CachedAnswer, encoding: str) -> bytes:
+        key = _hash((file.name, encoding))
         with self._lock:
-            total = sum(map(_size, self._made.values()))
-            for key in list(self._made):
-                if total <= self.room:
-                    break
-                if self._made[key].done():
-                    total -= _size(self._made.pop(key))
+            kept = self._made.get(key)
+        if not isinstance(kept, bytes):
+            # not by the file's own property: what it remembers is not counted here
+            kept = type(file)(file.body).brotli if encoding == "br" else type(file)(file.body).gzip
+            self._put(key, kept)
+        return kept
+
+    def _put(self, key: bytes, value: A | bytes) -> None:
+        with self._lock:
+            if _size(value) <= self._made.maxsize:
+                self._made[key] = value
 
 
-def _size(future: Future[Made]) -> int:
-    if not future.done() or future.exception():
-        return 0
-    file = future.result()[0]
-    packed = (file.__dict__.get(form) for form in ("brotli", "gzip"))  # only where they have been made
-    return len(file.body) + sum(len(form) for form in packed if form)
+def _size(value: CachedAnswer | bytes) -> int:
+    return OVERHEAD + len(value if isinstance(value, bytes) else value.body)
+
+
+def _hash(key: Hashable) -> bytes:
+    return hashlib.blake2b(repr(key).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _tags(header: str) -> set[str]:
+    return {tag.strip().removeprefix("W/") for tag in header.split(",")}
+
+
+def _part(body: bytes, first: str, last: str, media: str, headers: dict[str, str]) -> Response:
+    """Return the bytes that a `Range` asks for, from `first` to `last` or the `last` many; 416 if there are none."""
+    size = len(body)
+    start = int(first) if first else max(0, size - int(last or 0))
+    end = min(int(last), size - 1) if first and last else size - 1
+    if start > end or start >= size:
+        return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{size}"})
+    headers = headers | {"Content-Range": f"bytes {start}-{end}/{size}"}
+    return Response(body[start : end + 1], 206, media_type=media, headers=headers)
 
 
 def _encoding(request: Request) -> str:
-    """The best of brotli, gzip and none that the reader takes."""
+    """Return the best of brotli, gzip and none that the reader takes."""
     taken: dict[str, float] = {}
     for part in request.headers.get("accept-encoding", "").lower().split(","):
         name, _, weight = part.partition(";q=")

@@ -1,4 +1,4 @@
-"""The API as one ASGI app: its parts, its manners (CORS, limits, HEAD), and how it says that something went wrong."""
+"""The API as one ASGI app: its parts, its manners (CORS, HEAD), and how it says that something went wrong."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from src.board.api import exports, feeds, models, original, state
 from src.board.api.context import Context
-from src.board.api.limits import Limits
 from src.board.api.reference import reference
 from src.board.api.schemas import Problem
-from src.core.errors import BadInput, BoardError, Busy, Conflict, Denied, NotFound, Throttled, Unknown
+from src.core.errors import (
+    BadInputError,
+    BoardError,
+    BusyError,
+    ConflictError,
+    DeniedError,
+    NotFoundError,
+    ThrottledError,
+    UnknownOutcomeError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,24 +39,23 @@ DESCRIPTION = """Every result of this board, as JSON, CSV, parquet and feeds. Re
 * Unknown values are `null`. Scores are points from 0 to 100, `raw` from 0 to 1, sizes billions of parameters.
 """
 STATUS: tuple[tuple[type[BoardError], int], ...] = (
-    (NotFound, 404),
-    (BadInput, 400),
-    (Denied, 403),
-    (Throttled, 503),  # the store's limit, not the reader's
-    (Busy, 503),
-    (Unknown, 503),
-    (Conflict, 503),
+    (NotFoundError, 404),
+    (BadInputError, 400),
+    (DeniedError, 403),
+    (ThrottledError, 503),  # the store's limit, not the reader's
+    (BusyError, 503),
+    (UnknownOutcomeError, 503),
+    (ConflictError, 503),
 )
 TITLES = {400: "Bad request", 403: "Not allowed", 404: "Not found", 405: "Not that way", 422: "Not understood"}
 TITLES |= {429: "Too many requests", 500: "Our fault", 503: "Not just now"}
 EXPOSED = ["ETag", "Link", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Board-As-Of"]
 
 
-def build_api(context: Context, per_minute: int | None = 600, behind_proxy: bool = False) -> FastAPI:
-    """The API of a board, to be mounted at `/api`.
+def build_api(context: Context, is_public: bool = True) -> FastAPI:
+    """Return the API of a board, to be mounted at `/api`.
 
-    `per_minute` is what one address may ask for, None for no limit; `behind_proxy` says that the last address of
-    `X-Forwarded-For` is the reader's.
+    `is_public`: scripts of other sites may read it. How often one address may ask is the server's business.
     """
     app = FastAPI(
         title="Open LLM Leaderboard",
@@ -57,14 +64,17 @@ def build_api(context: Context, per_minute: int | None = 600, behind_proxy: bool
         docs_url=None,  # they load scripts from other hosts
         redoc_url=None,
         openapi_url="/openapi.json",
+        generate_unique_id_function=lambda route: "_".join([*map(str, route.tags[:1]), route.name]),
     )
     for part in (models, exports, state, feeds, original):
         app.include_router(part.router(context))
     described = app.openapi
 
     def openapi() -> dict[str, Any]:
-        """The description, with the shape of the problems that every address may answer with."""
+        """Return the description, with the shape of the problems that every address may answer with."""
         description = described()
+        if context.board.identity:
+            description["info"]["title"] = context.board.identity.name
         description["components"]["schemas"]["Problem"] = Problem.model_json_schema()
         return description
 
@@ -75,23 +85,22 @@ def build_api(context: Context, per_minute: int | None = 600, behind_proxy: bool
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(Exception, _our_fault)
     app.add_middleware(_Head)
-    if per_minute:
-        app.add_middleware(Limits, per_minute=per_minute, behind_proxy=behind_proxy)
-    app.add_middleware(
-        CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], expose_headers=EXPOSED, max_age=86400
-    )
+    if is_public:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], expose_headers=EXPOSED, max_age=86400
+        )
     return app
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """An error as RFC 9457 has it: what kind, and a sentence that says what to do."""
+    """Return an error as RFC 9457 has it: what kind, and a sentence that says what to do."""
     body = Problem(title=TITLES.get(status, "Error"), status=status, detail=detail)
     return JSONResponse(body.model_dump(), status, headers, media_type="application/problem+json")
 
 
 async def _board_error(request: Request, error: Exception) -> JSONResponse:
     status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
-    wait = {"Retry-After": str(max(1, round(error.retry_after)))} if isinstance(error, Throttled) else None
+    wait = {"Retry-After": str(max(1, round(error.retry_after)))} if isinstance(error, ThrottledError) else None
     return problem(status, str(error), wait)
 
 
@@ -107,8 +116,8 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _not_understood(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    said = [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()]
-    return problem(422, f"{'; '.join(said)[:500]}.")
+    data = [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()]
+    return problem(422, f"{'; '.join(data)[:500]}.")
 
 
 async def _our_fault(request: Request, error: Exception) -> JSONResponse:

@@ -11,12 +11,17 @@ from fastapi import Query as Param
 from starlette.requests import Request
 
 from src.board.api.schemas import Problem
-from src.board.links import first, write
-from src.board.query import Query
+from src.board.table.columns import columns
+from src.board.table.query import Query
+from src.board.table.url import PARAMETERS, first, write
 from src.core.statistics.aggregate import AGGREGATIONS
+from src.core.suites import load
+from src.core.suites import names as suites
 
 MOST_ROWS = 1000
 LONGEST = 512
+PAGING = {"limit", "offset"}
+COLUMNS = {"id", "rank", "model", "average"}
 
 At = Annotated[date | None, Param(description="The board at the end of this day, e.g. `2025-02-08`.")]
 SuiteName = Annotated[
@@ -30,7 +35,7 @@ def _text(words: str) -> Any:
     return Param(description=words, max_length=LONGEST)
 
 
-def asked(
+async def asked(
     request: Request,
     *,
     q: Annotated[str | None, _text("Search: words narrow, `;` unites, `@license:mit`, `/regex/`.")] = None,
@@ -40,8 +45,11 @@ def asked(
     family: Annotated[str | None, _text("Families, joined by commas.")] = None,
     precision: Annotated[str | None, _text("bfloat16, float16, …")] = None,
     license: Annotated[str | None, _text("Licences, joined by commas; `unknown` for none.")] = None,
-    size: Annotated[str | None, _text("edge (< 3 B), consumer (< 7 B), mid (< 65 B), gpu_rich.")] = None,
-    params: Annotated[str | None, _text("Billions of parameters from,to: `7,9` or `,3`.")] = None,
+    size: Annotated[
+        str | None, _text("0-3, 3-6, 6-10, 10-20, 20-40, 40+ (billions); edge, consumer, mid, gpu_rich of old links.")
+    ] = None,
+    billions: Annotated[str | None, _text("Billions of parameters from,to: `7,9` or `,3`; `params` too.")] = None,
+    params: Annotated[str | None, Param(max_length=LONGEST, include_in_schema=False)] = None,  # clients use the word
     uploaded: Annotated[str | None, _text("Days from,to.")] = None,
     submitted: Annotated[str | None, _text("Days from,to.")] = None,
     hide: Annotated[str | None, _text("merged, moe, flagged, gone.")] = None,
@@ -55,30 +63,43 @@ def asked(
     aggregate: Annotated[str | None, _text(f"How the average is made: {', '.join(AGGREGATIONS)}.")] = None,
     weights: Annotated[str | None, _text("How many times a benchmark counts: `gpqa:2,ifeval:0`.")] = None,
 ) -> Query:
-    """The query in the address, in the page's language or the original board's."""
+    """Return the query in the address, in the page's language or the original board's.
+
+    Async, since FastAPI would call it in a thread of its own.
+    """
     return Query.parse(given(request))
 
 
 def given(request: Request) -> dict[str, str]:
-    """The parameters as the page has them."""
+    """Return the parameters as the page has them."""
     return first(request.query_params.multi_items())
 
 
 def unread(params: Mapping[str, str]) -> list[str]:
-    """The query's parameters that change nothing: a value nobody knows, or the default."""
+    """Return what changes nothing: unknown parameters, sort keys and columns, values nobody knows, and defaults."""
     query = Query.parse(params)
     names = {each.name for each in fields(Query)} & set(params) - {"suite"}
-    return sorted(
+    without_effect = sorted(
         name
         for name in names
         if params[name]
         and query == Query.parse({key: value for key, value in params.items() if key != name})
         and params[name] != write(name, getattr(Query(), name))
     )
+    return [*without_effect, *unknown(params)]
+
+
+def unknown(params: Mapping[str, str]) -> list[str]:
+    """Return the parameters, sort keys and columns that nobody knows, the latter two as `sort: key`."""
+    query = Query.parse(params)
+    known = {*COLUMNS, *(each.key for suite in map(load, suites()) for each in columns(suite))}
+    named = {"sort": [each.key for each in query.sort], "columns": query.columns or ()}
+    keys = [f"{name}: {key}" for name in named if name in params for key in named[name] if key not in known]
+    return [*sorted(set(params) - PARAMETERS - PAGING), *keys]
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """How an endpoint describes what may go wrong."""
+    """Return how an endpoint describes what may go wrong."""
     words = {
         304: "Unchanged since the `ETag` in `If-None-Match`.",
         400: "The search or a name cannot be read.",
@@ -95,4 +116,4 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-__all__ = ["At", "Limit", "Offset", "Problem", "SuiteName", "asked", "given", "problems", "unread"]
+__all__ = ["At", "Limit", "Offset", "Problem", "SuiteName", "asked", "given", "problems", "unknown", "unread"]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from threading import Lock
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from src.board.api.answers import Answer, Answers
-from src.board.history import History
-from src.board.snapshot import Board, Snapshot
+from src.board.api.answers import AnswerCache, CachedAnswer
+from src.board.live.history import History
+from src.board.live.per_frame import identity
+from src.board.live.snapshot import Board, Snapshot
 from src.core.queue.actions import Queue
 from src.core.queue.state import QueueState
 
@@ -29,22 +31,29 @@ class Context:
     board: Board
     history: History
     ask_queue: Callable[[], QueueState] | None
-    answers: Answers
+    answers: AnswerCache[CachedAnswer]
     _queue: tuple[float, QueueState] | None = None
     _lock: Lock = field(default_factory=Lock)
 
     @classmethod
     def of(cls, board: Board, history: History | None = None, queue: Callable[[], QueueState] | None = None) -> Context:
         """`queue` tells how the queue stands; without it the board's store is asked."""
-        return cls(board, history or History(board.store), queue, Answers())
+        return cls(board, history or History(board.store), queue, AnswerCache())
 
     def snapshot(self, suite: str | None = None, at: date | None = None) -> Snapshot:
-        """The rows now, or as they were at the end of a day. Raises NotFound for a suite or a day that is not kept."""
+        """Return the rows now, or as they were at the end of a day.
+
+        Raises NotFoundError for a suite or a day that is not kept.
+        """
         current = self.board.snapshot(suite)
-        return self.history.at(current.suite.name, at) if at else current
+        return replace(self.history.at(current.suite.name, at), identity=current.identity) if at else current
+
+    async def snapshot_for(self, suite: str | None, at: date | None = None) -> Snapshot:
+        """Return the same from the event loop, which does not wait for the store."""
+        return await run_in_threadpool(self.snapshot, suite, at) if at else self.snapshot(suite)
 
     def queue(self) -> QueueState:
-        """How the queue stands, at most a quarter of a minute old. Raises StoreError."""
+        """Return how the queue stands, at most a quarter of a minute old. Raises StoreError."""
         with self._lock:
             now = time.monotonic()
             if self._queue is None or now - self._queue[0] > QUEUE_FOR:
@@ -53,7 +62,7 @@ class Context:
                 self._queue = (now, self.ask_queue())
             return self._queue[1]
 
-    def answer(
+    async def answer(
         self,
         request: Request,
         snapshot: Snapshot | None,
@@ -65,16 +74,20 @@ class Context:
         links: str | None = None,
         site: str = "",
         asked: Hashable = None,
+        is_kept: bool = True,
     ) -> Response:
-        """What `make` gives, made once for each address and snapshot; 304 where the reader has it already.
+        """Return what `make` gives, made once for each path, snapshot and `asked`; 304 if the reader has it already.
 
-        `site`: the address in the answer's own links, where it has some, so that no reader gets another's. `asked`:
-        what the answer depends on, where many addresses ask for the same.
+        What is kept is sent at once; only what must be made waits for a thread.
+
+        `asked`: the parameters that the answer depends on, as they were understood, so that others change nothing.
+        `is_kept`: whether the next reader of the same address gets it too. `site`: the address in the answer's own
+        links if it has some, so that no reader gets another's.
         """
         # the frame's identity too: a revision may be read in two ways by two versions of a store's files
-        about = (snapshot.suite.name, snapshot.revision, snapshot.source, id(snapshot.frame)) if snapshot else ()
-        key = (request.url.path, request.url.query if asked is None else asked, site, *about)
-        kept = self.answers.get(key, lambda: (Answer(make()), snapshot.frame if snapshot is not None else None))
+        about = (snapshot.suite.name, snapshot.revision, snapshot.source, identity(snapshot.frame)) if snapshot else ()
+        about = (*about, snapshot.identity) if snapshot else ()
+        key = (request.url.path, asked, site, *about)
         settled = at is not None and at < datetime.now(UTC).date()
         headers = {"Cache-Control": PAST if settled else LIVE, "Vary": "Accept-Encoding"}
         if snapshot is not None:
@@ -83,4 +96,12 @@ class Context:
             headers["Content-Disposition"] = f'attachment; filename="{filename}"'
         if links:
             headers["Link"] = links
-        return self.answers.send(request, kept, media, headers)
+        if not is_kept:
+            return await run_in_threadpool(lambda: AnswerCache(0).send(request, CachedAnswer(make()), media, headers))
+        if (kept := self.answers.peek(key)) is not None:
+            return self.answers.send(request, kept, media, headers)
+
+        def made() -> Response:
+            return self.answers.send(request, self.answers.get(key, lambda: CachedAnswer(make())), media, headers)
+
+        return await run_in_threadpool(made)

@@ -9,11 +9,12 @@ from fastapi import Query as Param
 from starlette.requests import Request
 from starlette.responses import Response
 
-from src.board.api.asking import At, SuiteName, asked, problems
+from src.board.api.asking import At, SuiteName, asked, given, problems, unknown
 from src.board.api.context import Context
-from src.board.exports import FORMATS, Format
-from src.board.listing import listing
-from src.board.query import Query
+from src.board.exports.formats import FORMATS, Format
+from src.board.table.listing import listing
+from src.board.table.query import Query
+from src.core.errors import BadInputError
 
 TABLE_ROWS = 20  # of a paper's table, without a limit
 RowLimit = Annotated[
@@ -32,7 +33,7 @@ def router(context: Context) -> APIRouter:
 def _add(made: APIRouter, context: Context, form: Format) -> None:
     usual = TABLE_ROWS if form.key in ("tex", "md") else None
 
-    def file(
+    async def file(
         request: Request,
         *,
         query: Annotated[Query, Depends(asked)],
@@ -40,9 +41,11 @@ def _add(made: APIRouter, context: Context, form: Format) -> None:
         at: At = None,
         limit: RowLimit = None,
     ) -> Response:
-        snapshot = context.snapshot(suite, at)
+        if strange := unknown(given(request)):
+            raise BadInputError(f"Nobody knows {', '.join(strange)[:400]}: check the spelling, or leave it out.")
+        snapshot = await context.snapshot_for(suite, at)
         day = f"{snapshot.as_of:%Y-%m-%d}"
-        return context.answer(
+        return await context.answer(
             request,
             snapshot,
             lambda: form.write(listing(snapshot, query, limit or usual)),

@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from src.board.api.asking import problems
 from src.board.api.context import Context
-from src.board.listing import plain
-from src.board.snapshot import Snapshot
-from src.core.frame import to_contents
+from src.board.live.snapshot import Snapshot
+from src.board.table.listing import plain
+from src.core.frames.frame import to_contents
 
 NAMES = {"math": "MATH Level 5", "musr": "MUSR"}
 """Where the original called a benchmark otherwise than its column."""
@@ -26,16 +26,16 @@ def router(context: Context) -> APIRouter:
     made = APIRouter(tags=["original"])
 
     @made.get("/leaderboard", responses={200: {"model": list[dict[str, Any]]}, **problems()})
-    def raw(request: Request) -> Response:
-        """The published table as records, under its 36 column names."""
+    async def raw(request: Request) -> Response:
+        """Return the published table as records, under its 36 column names."""
         snapshot = context.snapshot()
-        return context.answer(request, snapshot, lambda: orjson.dumps(table(snapshot)))
+        return await context.answer(request, snapshot, lambda: orjson.dumps(table(snapshot)))
 
     @made.get("/leaderboard/formatted", responses={200: {"model": list[dict[str, Any]]}, **problems()})
-    def formatted(request: Request) -> Response:
-        """The same rows as the original's page read them: `id`, `model`, `evaluations`, `features`, `metadata`."""
+    async def formatted(request: Request) -> Response:
+        """Return the same rows in the page's form: `id`, `model`, `evaluations`, `features`, `metadata`."""
         snapshot = context.snapshot()
-        return context.answer(
+        return await context.answer(
             request, snapshot, lambda: orjson.dumps([entry(row, snapshot) for row in table(snapshot)])
         )
 
@@ -43,15 +43,17 @@ def router(context: Context) -> APIRouter:
 
 
 def table(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """The contents table as records, in its own order."""
-    contents = to_contents(snapshot.frame, snapshot.suite)
+    """Return the contents table as records, in its own order."""
+    contents = to_contents(
+        snapshot.frame, snapshot.suite, snapshot.identity.owner if snapshot.identity else "open-llm-leaderboard"
+    )
     contents["#Params (B)"] = contents["#Params (B)"].fillna(UNKNOWN_SIZE)
     columns = {name: plain(contents[name]) for name in contents.columns}
     return [{name: values[at] for name, values in columns.items()} for at in range(len(contents))]
 
 
 def entry(row: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
-    """One record of the table as the original formatted it."""
+    """Return one record of the table as the original formatted it."""
     template = _flag(row, "Chat Template")
     return {
         "id": f"{row['fullname']}_{row['Precision']}_{row['Model sha']}_{template}",
@@ -95,7 +97,7 @@ def entry(row: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
 
 
 def type_word(text: str | None) -> str:
-    """The original's word for a type: `💬 chat models (RLHF, …)` → `chatmodels`."""
+    """Return the original's word for a type: `💬 chat models (RLHF, …)` → `chatmodels`."""
     return re.sub("[🔶🟢🟩💬🤝🌸 ]", "", (text or "").lower().partition("(")[0])
 
 

@@ -17,7 +17,7 @@ STYLE = Markup(
 
 
 def reference(description: Mapping[str, Any], root: str) -> str:
-    """One HTML page: every address, what it gives, and its parameters."""
+    """Return one HTML page: every address, what it gives, and its parameters."""
     parts = [
         Markup(
             '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'

@@ -13,7 +13,7 @@ import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 
 LARGEST = 1_000_000  # characters; the Hub's own cards stay far below
 FRONT_MATTER = re.compile(r"\A(\s*---[ \t]*(?:\r\n|\r|\n))([\s\S]*?)((?:\r\n|\r|\n)---[ \t]*(?:\r\n|\r|\n|\Z))")
@@ -51,12 +51,15 @@ class Table:
     nested: bool
 
 
-class Card:
-    """One card, kept as it was written; nothing here changes a character. Raises BadInput for more than `LARGEST`."""
+class CardDocument:
+    """One card, kept as it was written; nothing here changes a character.
+
+    Raises BadInputError for more than `LARGEST`.
+    """
 
     def __init__(self, text: str) -> None:
         if len(text) > LARGEST:
-            raise BadInput(f"The card has {len(text):,} characters; cards of up to {LARGEST:,} are read.")
+            raise BadInputError(f"The card has {len(text):,} characters; cards of up to {LARGEST:,} are read.")
         self.text = text
         match = FRONT_MATTER.match(text)
         self.front = Span(*match.span(2)) if match else None
@@ -70,44 +73,47 @@ class Card:
 
     @cached_property
     def metadata(self) -> yaml.Node | None:
-        """The front matter as YAML nodes whose marks count from `front.start`. Raises BadInput where it is no YAML."""
+        """The front matter as YAML nodes whose marks count from `front.start`.
+
+        Raises BadInputError if it is no YAML.
+        """
         if self.front is None:
             return None
         try:
             return yaml.compose(self.text[self.front.start : self.front.end], Loader=yaml.SafeLoader)
         except RecursionError as fault:
-            raise BadInput("The card's front matter nests too deeply to be read.") from fault
+            raise BadInputError("The card's front matter nests too deeply to be read.") from fault
         except yaml.YAMLError as fault:
             mark = getattr(fault, "problem_mark", None)
             where = f" at line {mark.line + 2}" if mark else ""
             why = getattr(fault, "problem", None) or "a character it does not allow"
-            raise BadInput(
+            raise BadInputError(
                 f"The card's front matter is no YAML{where}: {why}. Mend that line between the two `---` and try again."
             ) from fault
 
     @cached_property
     def data(self) -> Any:
-        """The front matter's values; None without one. Raises BadInput where it is no YAML."""
+        """The front matter's values; None without one. Raises BadInputError if it is no YAML."""
         if self.metadata is None:
             return None
         assert self.front is not None
         try:
             return yaml.safe_load(self.text[self.front.start : self.front.end])
         except (yaml.YAMLError, ValueError, RecursionError) as fault:  # ValueError: a date like 2024-13-40
-            raise BadInput(f"A value in the card's front matter cannot be read: {fault}.") from fault
+            raise BadInputError(f"A value in the card's front matter cannot be read: {fault}.") from fault
 
     @cached_property
     def line_starts(self) -> list[int]:
-        """Where each line starts, counted as Markdown counts lines (\\n, \\r\\n and \\r only)."""
+        r"""Where each line starts, counted as Markdown counts lines (\n, \r\n and \r only)."""
         return [0, *(found.end() for found in re.finditer(r"\r\n|\r|\n", self.text))]
 
     def lines(self, first: int, end: int) -> Span:
-        """The characters of lines `first` to `end` (exclusive), with their line ends."""
+        """Return the characters of lines `first` to `end` (exclusive), with their line ends."""
         starts = self.line_starts
         return Span(starts[first], starts[end] if end < len(starts) else len(self.text))
 
     def line_of(self, position: int) -> int:
-        """The 0-based line a character lies in."""
+        """Return the 0-based line a character lies in."""
         return bisect_right(self.line_starts, position) - 1
 
     @cached_property
@@ -147,7 +153,7 @@ def _table(tokens: list[Token], at: int, shift: int, first: int, end: int) -> Ta
 
 
 def _words(inline: Token) -> str:
-    """What a reader sees: text and code, without emphasis, link targets or HTML tags."""
+    """Return what a reader sees: text and code, without emphasis, link targets or HTML tags."""
     return "".join(child.content for child in inline.children or () if child.type in {"text", "code_inline"}).strip()
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import yaml
 from huggingface_hub.utils import yaml_dump
 
-from src.board.cards.document import Card, Heading, Span, Table
-from src.board.cards.forms import AVERAGE_LABEL, FORMS, SOURCE_NAME, Form, fold, is_average
+from src.board.cards.document import CardDocument, Heading, Span, Table
+from src.board.cards.forms import AVERAGE_LABEL, SOURCE_NAME, CardForm, fold, form_of, is_average
 from src.board.cards.reading import upright_claim
 from src.board.cards.writing import CardBlock
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 
 HEADING = re.compile(r"open llm leaderboard(?: \S+)? evaluation results", re.IGNORECASE)
 DETAILS = re.compile(r"(?<![^\r\n])Detailed results can be found \[here\]\([^\s()]*\)")
@@ -30,34 +31,34 @@ class Edit(NamedTuple):
 
 
 def merge(card: str, block: CardBlock) -> str:
-    """`card` with `block` in it: what an earlier block of this suite said is replaced, where it stands.
+    """Return `card` with `block` in it: an earlier block of this suite is replaced in its place.
 
     Merging twice is merging once. A second copy that the old bot appended goes. Blocks of other suites, other results
-    of the `model-index`, comments, line ends and everything else keep every byte. Raises BadInput for a front matter
-    that is no YAML or whose `model-index` is no list.
+    of the `model-index`, comments, line ends and everything else keep every byte. Raises BadInputError
+    for a front matter that is not YAML or whose `model-index` is not a list.
     """
-    read = Card(card)
+    read = CardDocument(card)
     pieces: list[str] = []
     at = 0
     for span, text in sorted([*_metadata_edits(read, block), *_section_edits(read, block)], key=lambda edit: edit.span):
         pieces += card[at : span.start], text.replace("\n", read.newline)
         at = span.end
     merged = "".join(pieces) + card[at:]
-    if _others(Card(merged)) != _others(read):  # an anchor in one key used by another, for one
-        raise BadInput(
+    if _others(CardDocument(merged)) != _others(read):  # an anchor in one key used by another, for one
+        raise BadInputError(
             "Our results cannot go into this card's front matter without changing another key: add them by hand."
         )
     return merged
 
 
-def _others(card: Card) -> dict[str, Any]:
+def _others(card: CardDocument) -> dict[str, Any]:
     return {key: value for key, value in (card.data or {}).items() if key != "model-index"}
 
 
 # --- model-index ------------------------------------------------------------------------------------------------------
 
 
-def _metadata_edits(card: Card, block: CardBlock) -> Iterator[Edit]:
+def _metadata_edits(card: CardDocument, block: CardBlock) -> Iterator[Edit]:
     if card.front is None:
         yield Edit(Span(0, 0), f"---\n{block.metadata}---\n")
         return
@@ -66,123 +67,49 @@ def _metadata_edits(card: Card, block: CardBlock) -> Iterator[Edit]:
         yield Edit(Span(card.front.end, card.front.end), "\n" + block.metadata.rstrip("\n"))
         return
     if not isinstance(root, yaml.MappingNode):
-        raise BadInput("The card's front matter is no list of `key: value`; mend it and try again.")
-    index = next((value for key, value in root.value if key.value == "model-index"), None)
-    if index is None:
+        raise BadInputError("The card's front matter is not a list of `key: value`; correct it and try again.")
+    key, index = next(((key, value) for key, value in root.value if key.value == "model-index"), (None, None))
+    if key is None or index is None:
         end = card.front.end  # after the last value, comments included
         yield Edit(Span(end, end), "\n" + block.metadata.rstrip("\n"))
-    elif isinstance(index, yaml.SequenceNode) and index.value and not index.flow_style:
-        yield from _index_edits(card, index, block)
-    else:
-        yield _rewritten(card, root, index, block)
+        return
+    listed = card.data["model-index"]
+    if listed is not None and not isinstance(listed, list):
+        raise BadInputError("The card's `model-index` is not a list of models; correct it and try again.")
+    models = _with_entries(listed or [], block)
+    if models != listed:
+        start = card.front.start + key.start_mark.index
+        last = _last_scalar(index).end_mark.index  # a block ends where the next token starts, comments skipped
+        end = card.front.start + max(last, key.end_mark.index + 1)
+        yield Edit(Span(start, end), yaml_dump({"model-index": models}, sort_keys=False).rstrip("\n"))
 
 
-def _index_edits(card: Card, index: yaml.SequenceNode, block: CardBlock) -> Iterator[Edit]:
-    fresh = {entry["dataset"]["name"]: entry for entry in block.entries}
-    placed: set[str] = set()
-    last = None
-    for model, listed in zip(index.value, card.data["model-index"], strict=True):
-        results = _results(model)
-        if results is None or results.flow_style:
-            continue
-        for at, entry in enumerate(listed["results"]):
-            label = _label(entry, FORMS[block.suite])
-            if label is None:
-                continue
-            last = results
-            if label not in fresh or label in placed:  # no score for it any more, or a second copy
-                yield Edit(_item(card, results, at), "")
-            elif entry != fresh[label]:
-                yield Edit(_item(card, results, at), _item_text(fresh[label], _column(results.value[at])))
-            placed.add(label)
-    missing = [entry for name, entry in fresh.items() if name not in placed]
-    if missing:
-        yield _added(card, index, last, missing, block)
-
-
-def _added(
-    card: Card,
-    index: yaml.SequenceNode,
-    beside: yaml.SequenceNode | None,
-    missing: list[dict[str, Any]],
-    block: CardBlock,
-) -> Edit:
-    """The entries the index lacks: after ours, else after the results of this model, else as a model of their own."""
-    if beside is None:
-        named = [node for node in index.value if _name(node) == block.index["name"]]
-        candidates = [_results(node) for node in (named or index.value[:1])]
-        beside = next(
-            (found for found in candidates if found is not None and found.value and not found.flow_style), None
-        )
-    if beside is not None:
-        at = _item(card, beside, len(beside.value) - 1).end
-        return Edit(Span(at, at), "".join(_item_text(entry, _column(beside.value[0])) for entry in missing))
-    at = _item(card, index, len(index.value) - 1).end
-    return Edit(Span(at, at), _item_text(block.index, _column(index.value[0])))
-
-
-def _rewritten(card: Card, root: yaml.MappingNode, index: yaml.Node, block: CardBlock) -> Edit:
-    """The whole key anew: it was empty, or written on one line. Other results in it keep their values."""
-    data = card.data["model-index"]
-    if data is not None and not isinstance(data, list):
-        raise BadInput("The card's `model-index` is no list of models; mend it and try again.")
-    models = [dict(model) for model in data or [] if isinstance(model, dict)]
-    form = FORMS[block.suite]
+def _with_entries(listed: list[Any], block: CardBlock) -> list[Any]:
+    """Return the models of a `model-index` with our entries in them; other results keep their values and places."""
+    form, fresh = form_of(block.suite), {entry["dataset"]["name"]: entry for entry in block.entries}
+    models = deepcopy(listed)
+    home = None
     for model in models:
-        model["results"] = [entry for entry in model.get("results") or [] if not _label(entry, form)]
-    kept = [model for model in models if model["results"] or model.get("name") == block.index["name"]]
-    home = next((model for model in kept if model.get("name") == block.index["name"]), None)
-    if home is None:
-        home = {"name": block.index["name"], "results": []}
-        kept.append(home)
-    home["results"] += block.entries
-    key = next(key for key, value in root.value if value is index)
-    assert card.front is not None
-    start = card.front.start + key.start_mark.index
-    end = card.front.start + max(index.end_mark.index, key.end_mark.index + 1)
-    return Edit(Span(start, end), yaml_dump({"model-index": kept}, sort_keys=False).rstrip("\n"))
-
-
-def _results(model: yaml.Node) -> yaml.SequenceNode | None:
-    pairs = model.value if isinstance(model, yaml.MappingNode) else []
-    found = next((value for key, value in pairs if key.value == "results"), None)
-    return found if isinstance(found, yaml.SequenceNode) else None
-
-
-def _name(model: yaml.Node) -> str | None:
-    pairs = model.value if isinstance(model, yaml.MappingNode) else []
-    return next((value.value for key, value in pairs if key.value == "name"), None)
-
-
-def _label(entry: Any, form: Form) -> str | None:
-    """The label of the line an entry of the leaderboard is about; None for anybody else's entry."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("source"), dict):
-        return None
-    source, dataset = entry["source"], entry.get("dataset")
-    url = source.get("url")
-    if source.get("name") != SOURCE_NAME and not (isinstance(url, str) and LEADERBOARD.match(url)):
-        return None
-    name = dataset.get("name") if isinstance(dataset, dict) else None
-    line = form.line(name) if isinstance(name, str) else None
-    return line.label if line else None
-
-
-def _column(item: yaml.Node) -> int:
-    """The column of the dash before an item of a block sequence."""
-    return item.start_mark.column - 2
-
-
-def _item(card: Card, sequence: yaml.SequenceNode, at: int) -> Span:
-    """The whole lines of one item, from its dash to the line before what follows."""
-    assert card.front is not None
-    base = card.front.start
-    first = card.line_of(base + sequence.value[at].start_mark.index)
-    if at + 1 < len(sequence.value):
-        end = card.line_of(base + sequence.value[at + 1].start_mark.index)
-    else:
-        # a block node ends where the next token starts: step back over blank lines and comments, which are not ours
-        end = card.line_of(base + _last_scalar(sequence.value[at]).end_mark.index) + 1
-    return card.lines(first, end)
+        if not isinstance(model, dict) or not isinstance(entries := model.get("results"), list):
+            continue
+        labels = [_label(entry, form, block.board) for entry in entries]
+        if any(labels):
+            home = entries
+        # an entry without a score now, or the second copy of one, goes
+        entries[:] = [
+            entry if label is None else fresh.pop(label)
+            for entry, label in zip(entries, labels, strict=True)
+            if label is None or label in fresh
+        ]
+    if fresh and home is None:  # beside the other results of this model, else as a model of their own
+        named = [model for model in models if isinstance(model, dict) and model.get("name") == block.index["name"]]
+        if not named:
+            named = [{"name": block.index["name"]}]
+            models += named
+        home = named[0]["results"] = named[0].get("results") or []
+    if home is not None:
+        home += fresh.values()
+    return models
 
 
 def _last_scalar(node: yaml.Node) -> yaml.Node:
@@ -192,16 +119,25 @@ def _last_scalar(node: yaml.Node) -> yaml.Node:
     return node
 
 
-def _item_text(entry: dict[str, Any], column: int) -> str:
-    lines = yaml_dump([entry], sort_keys=False).splitlines()
-    return "".join(f"{' ' * column}{line}\n" for line in lines)
+def _label(entry: Any, form: CardForm, board: str) -> str | None:
+    """Return the label of the line that an entry of `board` is about; None for anybody else's entry."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("source"), dict):
+        return None
+    source, dataset = entry["source"], entry.get("dataset")
+    url = source.get("url")
+    by_bot = board == SOURCE_NAME and isinstance(url, str) and LEADERBOARD.match(url)
+    if source.get("name") != board and not by_bot:
+        return None
+    name = dataset.get("name") if isinstance(dataset, dict) else None
+    line = form.line(name) if isinstance(name, str) else None
+    return line.label if line else None
 
 
 # --- the section ------------------------------------------------------------------------------------------------------
 
 
-def _section_edits(card: Card, block: CardBlock) -> Iterator[Edit]:
-    found = list(_sections(card, block.suite))
+def _section_edits(card: CardDocument, block: CardBlock) -> Iterator[Edit]:
+    found = list(_sections(card, block))
     if not found:
         end = len(card.text)
         apart = "" if not card.text or LINE_END.search(card.text) else "\n"
@@ -217,16 +153,16 @@ def _section_edits(card: Card, block: CardBlock) -> Iterator[Edit]:
         yield Edit(Span(blank.start(2) if blank else start, end), "")
 
 
-def _link_edits(card: Card, heading: Heading, table: Table, block: CardBlock) -> Iterator[Edit]:
+def _link_edits(card: CardDocument, heading: Heading, table: Table, block: CardBlock) -> Iterator[Edit]:
     between = card.lines(heading.end, table.line)
     link = DETAILS.search(card.text, between.start, between.end)
     if link:
         yield Edit(Span(*link.span()), block.details)
 
 
-def _table_edits(card: Card, table: Table, block: CardBlock) -> Iterator[Edit]:
-    """The table anew; where an author added rows of their own, line by line around them."""
-    form = FORMS[block.suite]
+def _table_edits(card: CardDocument, table: Table, block: CardBlock) -> Iterator[Edit]:
+    """Yield the new table; if an author added rows of their own, edit line by line around them."""
+    form = form_of(block.suite)
     labels = [_row_label(row[0], form) for row in table.rows]
     at_lines = [line for line, label in zip(table.row_lines, labels, strict=True) if label]
     ours = [label for label in labels if label]
@@ -242,27 +178,38 @@ def _table_edits(card: Card, table: Table, block: CardBlock) -> Iterator[Edit]:
     yield Edit(Span(end, end), "".join(f"{row}\n" for row in fresh.values()))
 
 
-def _row_label(words: str, form: Form) -> str | None:
-    """The label a row of the bot's table carries in today's form; None for a row of the author's."""
+def _row_label(words: str, form: CardForm) -> str | None:
+    """Return the label a row of the bot's table carries in today's form; None for a row of the author's."""
     line = form.line(words)
     if line:
         return line.label
     return AVERAGE_LABEL if is_average(words) else words if fold(words) in form.retired else None
 
 
-def _without_ending(card: Card, first: int, end: int) -> Span:
+def _without_ending(card: CardDocument, first: int, end: int) -> Span:
     span = card.lines(first, end)
     return Span(span.start, span.start + len(card.text[span.start : span.end].rstrip("\r\n")))
 
 
-def _sections(card: Card, suite: str) -> Iterator[tuple[Heading, Table]]:
-    """Each heading of the bot with the first table below it, where that table is a block of this suite."""
+def _sections(card: CardDocument, block: CardBlock) -> Iterator[tuple[Heading, Table]]:
+    """Yield each heading of the block's board with the first table below it, if that table is of the block's suite."""
+    is_bot = block.board == SOURCE_NAME
+    ours = HEADING if is_bot else re.compile(re.escape(f"{block.board} Evaluation Results"), re.IGNORECASE)
     heading: Heading | None = None
     for part in card.blocks:
         if isinstance(part, Heading):
-            heading = part if HEADING.search(part.words) and not part.nested else None
+            heading = part if ours.search(part.words) and not part.nested else None
         elif heading is not None:
-            claim = None if part.nested else upright_claim(part, "")
-            if claim and claim.suite == suite:
+            if not part.nested and (_is_bots(part, block.suite) if is_bot else _has_lines(part, block.suite)):
                 yield heading, part
             heading = None
+
+
+def _is_bots(table: Table, suite: str) -> bool:
+    claim = upright_claim(table, "")
+    return claim is not None and claim.suite == suite
+
+
+def _has_lines(table: Table, suite: str) -> bool:
+    form = form_of(suite)
+    return sum(form.line(row[0]) is not None for row in table.rows) > len(form.lines) // 2

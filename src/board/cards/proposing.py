@@ -12,7 +12,7 @@ from huggingface_hub.utils import httpx
 
 from src.board.cards.merging import merge
 from src.board.cards.writing import CardBlock
-from src.core.errors import BoardError, Conflict, Unknown
+from src.core.errors import BoardError, ConflictError, UnknownOutcomeError
 from src.core.store.client import as_store_error, use_client
 
 README = "README.md"
@@ -21,7 +21,7 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Proposal:
-    """What came of it: the pull request, and whether it is a new one; no `url` where the card says it all already."""
+    """What came of it: the pull request, and whether it is a new one; no `url` if the card says it all already."""
 
     url: str | None
     opened: bool
@@ -31,17 +31,17 @@ def propose(block: CardBlock, files: dict[str, str], api: HfApi) -> Proposal:
     """Open a pull request with the merged card and the `.eval_results` files, unless one of ours is open already.
 
     The card is read at a commit and the request is made against that commit: what the owner writes meanwhile is never
-    overwritten. Raises StoreError, or BadInput for a card that cannot be merged into.
+    overwritten. Raises StoreError, or BadInputError for a card that cannot be merged into.
     """
     use_client()
-    title = f"Open LLM Leaderboard results ({block.suite})"
+    title = f"{block.board} results ({block.suite})"
     for attempt in range(TRIES):
         waiting = _open_request(block.model, title, api)
         if waiting:
             return Proposal(waiting, opened=False)
         try:
             return _propose_once(block, files, title, api)
-        except (Conflict, Unknown):
+        except (ConflictError, UnknownOutcomeError):
             # the owner wrote meanwhile, or nobody knows whether it landed: look again before another try
             if attempt + 1 == TRIES:
                 raise
@@ -84,7 +84,7 @@ def _open_request(model: str, title: str, api: HfApi) -> str | None:
 
 
 def _read(model: str, path: str, sha: str | None, api: HfApi) -> str:
-    """A file's text; nothing where there is none. Bytes that are no UTF-8 come back as they were."""
+    """Return a file's text; nothing if there is none. Bytes that are no UTF-8 come back as they were."""
     with TemporaryDirectory() as folder:
         try:
             local = Path(api.hf_hub_download(model, path, revision=sha, local_dir=folder))

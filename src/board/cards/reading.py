@@ -11,8 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
-from src.board.cards.document import Card, Heading, Table
-from src.board.cards.forms import AVERAGE, FORMS, Form, is_average
+from src.board.cards.document import CardDocument, Heading, Table
+from src.board.cards.forms import AVERAGE, CardForm, form_of, is_average, published_forms
+from src.core import exact
 
 NUMBER = re.compile(r"^[^\w.+-]*([+-]?\d+(?:\.(\d+))?)\s*%?[^\w.]*$")
 REPO = re.compile(r"^https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)/?$")
@@ -29,7 +30,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Claim:
+class CardClaim:
     """One set of scores a card gives for one model: a `model-index`, a block of the old bot, or a row of a table."""
 
     model: str
@@ -42,10 +43,10 @@ class Claim:
     @property
     def recomputed(self) -> float | None:
         """The plain mean of the claim's own cells; None unless every benchmark of the suite is there."""
-        wanted = {line.key for line in FORMS[self.suite].lines}
+        wanted = {line.key for line in form_of(self.suite).lines}
         if set(self.cells) != wanted:
             return None
-        return sum(cell.value for cell in self.cells.values()) / len(wanted)
+        return exact.mean(cell.value for cell in self.cells.values())
 
     @property
     def adds_up(self) -> bool | None:
@@ -56,21 +57,22 @@ class Claim:
         mean = self.recomputed
         if mean is None or self.average is None:
             return None
-        slack = sum(0.5 * 10**-cell.decimals for cell in self.cells.values()) / len(self.cells)
+        slack = exact.mean(0.5 * 10**-cell.decimals for cell in self.cells.values())
         return abs(mean - self.average.value) <= slack + 0.5 * 10**-self.average.decimals + 1e-9
 
 
-def claims(text: str, model: str) -> tuple[Claim, ...]:
-    """Every set of leaderboard scores in the card of `model` ("org/name"), in the order of the text.
+def claims(text: str, model: str) -> tuple[CardClaim, ...]:
+    """Return every set of leaderboard scores in the card of `model` ("org/name"), in the order of the text.
 
-    A row or a section that names another model is a claim about that one. Raises BadInput for a front matter that is
+    A row or a section that names another model is a claim about that one. Raises BadInputError for a front matter that
+    is
     no YAML; a body never raises.
     """
-    card = Card(text)
+    card = CardDocument(text)
     return (*_from_index(card, model), *_from_body(card, model))
 
 
-def _from_index(card: Card, model: str) -> Iterator[Claim]:
+def _from_index(card: CardDocument, model: str) -> Iterator[CardClaim]:
     found: dict[tuple[str, str], tuple[dict[str, Cell], int]] = {}
     for entry, line in _entries(card):
         named = _place(entry)
@@ -85,11 +87,11 @@ def _from_index(card: Card, model: str) -> Iterator[Claim]:
         cells.setdefault(key, cell)
     for (about, suite), (cells, line) in found.items():
         average = cells.pop(AVERAGE, None)
-        yield Claim(about, suite, "model-index", line, cells, average)
+        yield CardClaim(about, suite, "model-index", line, cells, average)
 
 
-def _entries(card: Card) -> Iterator[tuple[Mapping, int]]:
-    """Each result of the `model-index` with the 1-based line of its value."""
+def _entries(card: CardDocument) -> Iterator[tuple[Mapping, int]]:
+    """Yield each result of the `model-index` with the 1-based line of its value."""
     root = card.metadata
     if not isinstance(root, yaml.MappingNode) or not isinstance(card.data, dict):
         return
@@ -123,18 +125,18 @@ def _child(node: yaml.Node, name: str) -> yaml.Node | None:
     return next((value for key, value in node.value if getattr(key, "value", None) == name), None)
 
 
-def _place(entry: Mapping) -> tuple[Form, str] | None:
-    """The suite and benchmark an entry is about, if it is the leaderboard's."""
+def _place(entry: Mapping) -> tuple[CardForm, str] | None:
+    """Return the suite and benchmark an entry is about, if it is the leaderboard's."""
     source = entry.get("source")
     if not isinstance(source, dict):
         return None
-    said = [source.get("name"), source.get("url")]
-    if not any("leaderboard" in words.lower() for words in said if isinstance(words, str)):
+    data = [source.get("name"), source.get("url")]
+    if not any("leaderboard" in words.lower() for words in data if isinstance(words, str)):
         return None
     dataset, metric = entry.get("dataset"), _first_metric(entry)
     named = dataset.get("name") if isinstance(dataset, dict) else None
     for label in (named, metric.get("name"), metric.get("type")):
-        for form in FORMS.values():
+        for form in published_forms():
             line = form.line(label) if isinstance(label, str) else None
             if line:
                 return form, line.key
@@ -157,7 +159,7 @@ def _index_cell(entry: Mapping, line: int) -> Cell | None:
 
 
 def _queried(entry: Mapping) -> str | None:
-    """The model a source's link asks the board for (`…?query=org/name`)."""
+    """Return the model a source's link asks the board for (`…?query=org/name`)."""
     url = entry["source"].get("url")
     try:
         asked = parse_qs(urlsplit(url).query).get("query", [""])[0] if isinstance(url, str) else ""
@@ -166,7 +168,7 @@ def _queried(entry: Mapping) -> str | None:
     return asked if re.fullmatch(r"[\w.-]+/[\w.-]+", asked) else None
 
 
-def _from_body(card: Card, model: str) -> Iterator[Claim]:
+def _from_body(card: CardDocument, model: str) -> Iterator[CardClaim]:
     above: list[Heading] = []
     linked = set(re.findall(r"https?://(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)", card.text[card.body_start :]))
     by_name = {repo.rpartition("/")[2].lower(): repo for repo in sorted(linked)}
@@ -174,18 +176,18 @@ def _from_body(card: Card, model: str) -> Iterator[Claim]:
         if isinstance(block, Heading):
             above = [heading for heading in above if heading.level < block.level] + [block]
         else:
-            # the model whose name heads the section, where the card links to a repository of that name
+            # the model whose name heads the section, if the card links to a repository of that name
             heads = (by_name.get(heading.words.strip().lower()) for heading in reversed(above))
             about = next(filter(None, heads), model)
             upright = upright_claim(block, about)
             yield from [upright] if upright else _wide(block, about)
 
 
-def upright_claim(table: Table, model: str) -> Claim | None:
-    """The claim of a two-column `Metric | Value` table; None where the table is something else."""
+def upright_claim(table: Table, model: str) -> CardClaim | None:
+    """Return the claim of a two-column `Metric | Value` table; None if the table is something else."""
     if len(table.header) != 2 or table.header[0].strip().lower() not in NAMES_OF_CARDS:
         return None
-    for form in FORMS.values():
+    for form in published_forms():
         cells: dict[str, Cell] = {}
         average = None
         for row, line in zip(table.rows, table.row_lines, strict=True):
@@ -198,13 +200,16 @@ def upright_claim(table: Table, model: str) -> Claim | None:
             elif named:
                 cells.setdefault(named.key, cell)
         if len(cells) > len(form.lines) // 2:
-            return Claim(model, form.suite, "block", table.line + 1, cells, average)
+            return CardClaim(model, form.suite, "block", table.line + 1, cells, average)
     return None
 
 
-def _wide(table: Table, model: str) -> Iterator[Claim]:
-    """One claim a row of a table whose columns are benchmarks. Three of six columns are some other measurement."""
-    for form in FORMS.values():
+def _wide(table: Table, model: str) -> Iterator[CardClaim]:
+    """Yield one claim a row of a table whose columns are benchmarks.
+
+    Three of six columns are some other measurement.
+    """
+    for form in published_forms():
         columns = {at: line.key for at, label in enumerate(table.header) if (line := form.line(label))}
         if len(set(columns.values())) <= len(form.lines) // 2:
             continue
@@ -214,7 +219,7 @@ def _wide(table: Table, model: str) -> Iterator[Claim]:
             cells = {key: cell for at, key in columns.items() if at < len(row) and (cell := _cell(row[at], place))}
             average = _cell(row[averaged], place) if averaged is not None and averaged < len(row) else None
             if cells:
-                yield Claim(_repo(link) or model, form.suite, "table", place, cells, average)
+                yield CardClaim(_repo(link) or model, form.suite, "table", place, cells, average)
         return
 
 

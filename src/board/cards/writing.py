@@ -11,8 +11,11 @@ from huggingface_hub import EvalResult, EvalResultEntry, eval_result_entries_to_
 from huggingface_hub.repocard_data import eval_results_to_model_index
 from huggingface_hub.utils import yaml_dump
 
-from src.board.cards.forms import AVERAGE_LABEL, FORMS, SOURCE_NAME, TASK_NAME, TASK_TYPE, Form, Source
-from src.core.errors import BadInput
+from src.board.cards.forms import AVERAGE_LABEL, SOURCE_NAME, TASK_NAME, TASK_TYPE, form_of
+from src.board.live.identity import BoardIdentity
+from src.core import suites
+from src.core.errors import BadInputError
+from src.core.suites import CardSource
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class CardBlock:
     heading: str
     details: str
     table: str  # lines joined by "\n", none at the end
+    board: str = SOURCE_NAME
 
     @property
     def metadata(self) -> str:
@@ -38,7 +42,9 @@ class CardBlock:
     @property
     def section(self) -> str:
         """Heading, link and table, newline at the end."""
-        return f"{self.heading}\n{self.details}\n\n{self.table}\n"
+        return (
+            f"{self.heading}\n{self.details}\n\n{self.table}\n" if self.details else f"{self.heading}\n\n{self.table}\n"
+        )
 
     @property
     def text(self) -> str:
@@ -46,18 +52,43 @@ class CardBlock:
         return f"---\n{self.metadata}---\n{self.section}"
 
 
-def card_block(row: Mapping[str, Any], suite: str, source: Source | None = None) -> CardBlock:
-    """The block for one row of the tidy frame.
+@dataclass(frozen=True)
+class CardAuthor:
+    """Who a card's block says it comes from; addresses are None if unknown."""
 
-    `row` holds `model`, `average` and `<benchmark>.score` (0 to 100, None where unknown: that line is left out).
-    Raises BadInput for a suite that cards have no form for, and for a row without a single score.
+    name: str
+    url: str | None
+    details: str | None  # of the model's samples
+
+    def of(self, model: str) -> str | None:
+        """Return the address of the board that shows a model."""
+        return f"{self.url}?query={model}" if self.url else None
+
+
+def author(model: str, suite: str, source: CardSource | None, by: BoardIdentity | None) -> CardAuthor:
+    """Return who says it: the Space that was named, else the board, else the suite's own source."""
+    if by is None:
+        source = source or form_of(suite).source
+        return CardAuthor(SOURCE_NAME, source.url, source.details_url(model))
+    owner = source.owner if source else by.owner
+    details = CardSource("", owner).details_url(model) if owner else None
+    return CardAuthor(by.name, source.url if source else by.url, details)
+
+
+def card_block(
+    row: Mapping[str, Any], suite: str, source: CardSource | None = None, by: BoardIdentity | None = None
+) -> CardBlock:
+    """Return the block for one row of the tidy frame.
+
+    `row` holds `model`, `average` and `<benchmark>.score` (0 to 100, None if unknown: that line is left out). `by`:
+    the board that says so, instead of the suite's own. Raise BadInputError for a row without a single score.
     """
-    form = _form(suite)
-    source = source or form.source
+    form = form_of(suite)
     model = str(row["model"])
+    by_whom = author(model, suite, source, by)
     scores = {line: value for line in form.lines if (value := _known(row.get(f"{line.key}.score"))) is not None}
     if not scores:
-        raise BadInput(f"{model} has no score on {suite} yet, so there is nothing to write into its card.")
+        raise BadInputError(f"{model} has no score on {suite} yet, so there is nothing to write into its card.")
     results = [
         EvalResult(
             task_type=TASK_TYPE,
@@ -70,12 +101,13 @@ def card_block(row: Mapping[str, Any], suite: str, source: Source | None = None)
             metric_type=line.metric,
             metric_value=round(value, 2),
             metric_name=line.metric_name,
-            source_name=SOURCE_NAME,
-            source_url=f"{source.url}?query={model}",
+            source_name=by_whom.name,
+            source_url=by_whom.of(model),
         )
         for line, value in scores.items()
     ]
     index = eval_results_to_model_index(model.rpartition("/")[2], results)
+    title, details = f"{by_whom.name} Evaluation Results", by_whom.details or by_whom.of(model)
     average = _known(row.get("average"))
     printed = {AVERAGE_LABEL: average} if average is not None else {}
     printed |= {line.label: value for line, value in scores.items()}
@@ -83,25 +115,30 @@ def card_block(row: Mapping[str, Any], suite: str, source: Source | None = None)
         model=model,
         suite=suite,
         entries=tuple(index[0]["results"]),
-        heading=f"# [{SOURCE_NAME} Evaluation Results]({source.url})",
-        details=f"Detailed results can be found [here]({source.details_url(model)})",
+        heading=f"# [{title}]({by_whom.url})" if by_whom.url else f"# {title}",
+        details=f"Detailed results can be found [here]({details})" if details else "",
         table=_table(printed),
+        board=by_whom.name,
     )
 
 
 def eval_result_files(
-    row: Mapping[str, Any], suite: str, date: str | None = None, source: Source | None = None
+    row: Mapping[str, Any],
+    suite: str,
+    date: str | None = None,
+    source: CardSource | None = None,
+    by: BoardIdentity | None = None,
 ) -> dict[str, str]:
     """`.eval_results/<name>.yaml` → its text, one file a benchmark so that one refused by the Hub hides no other.
 
     Values are raw (0 to 100), as the other community results are; the note says shots, metric and the published score.
     """
-    form = _form(suite)
-    source = source or form.source
+    form = form_of(suite)
+    by_whom = author(str(row["model"]), suite, source, by)
     files = {}
     for line in form.lines:
         raw, score = _known(row.get(f"{line.key}.raw")), _known(row.get(f"{line.key}.score"))
-        known = COMMUNITY.get((suite, line.key))
+        known = suites.load(suite).benchmark(line.key).hub
         if raw is None or known is None:
             continue
         entry = EvalResultEntry(
@@ -109,46 +146,15 @@ def eval_result_files(
             task_id=known.task,
             value=round(100 * raw, 2),
             date=date,
-            source_url=f"{source.url}?query={row['model']}",
-            source_name=SOURCE_NAME,
-            notes=f"{line.shots}-shot, {line.metric}{known.note}"
+            source_url=by_whom.of(row["model"]),
+            source_name=by_whom.name,
+            notes=f"{line.shots}-shot, {line.metric}{known.note and ', ' + known.note}"
             + (f"; published score {score:.2f}" if score is not None else ""),
         )
         files[f".eval_results/{suite}-{line.key}.yaml"] = yaml_dump(
             eval_result_entries_to_yaml([entry]), sort_keys=False
         )
     return files
-
-
-@dataclass(frozen=True)
-class Community:
-    """A benchmark's data set on the Hub and the task in it that the harness runs."""
-
-    dataset: str
-    task: str
-    note: str = ""
-
-
-COMMUNITY = {
-    ("open-llm-v2", "ifeval"): Community("google/IFEval", "ifeval", ", mean of prompt and instruction level"),
-    ("open-llm-v2", "bbh"): Community("SaylorTwift/bbh", "bbh", ", mean of 24 subtasks"),
-    ("open-llm-v2", "math"): Community("DigitalLearningGmbH/MATH-lighteval", "math_hard", ", level 5 only"),
-    ("open-llm-v2", "gpqa"): Community("Idavidrein/gpqa", "gpqa", ", diamond, extended and main pooled by size"),
-    ("open-llm-v2", "musr"): Community("TAUR-Lab/MuSR", "musr", ", mean of 3 subtasks"),
-    ("open-llm-v2", "mmlu_pro"): Community("TIGER-Lab/MMLU-Pro", "mmlu_pro"),
-    ("open-llm-v1", "arc"): Community("allenai/ai2_arc", "arc_challenge"),
-    ("open-llm-v1", "hellaswag"): Community("Rowan/hellaswag", "hellaswag"),
-    ("open-llm-v1", "mmlu"): Community("cais/mmlu", "mmlu", ", mean of 57 subjects"),
-    ("open-llm-v1", "truthfulqa"): Community("truthfulqa/truthful_qa", "truthfulqa_mc2"),
-    ("open-llm-v1", "winogrande"): Community("allenai/winogrande", "winogrande"),
-    ("open-llm-v1", "gsm8k"): Community("openai/gsm8k", "gsm8k"),
-}
-
-
-def _form(suite: str) -> Form:
-    if suite not in FORMS:
-        raise BadInput(f"Cards have no form for the suite '{suite}'; they have for {', '.join(FORMS)}.")
-    return FORMS[suite]
 
 
 def _known(value: Any) -> float | None:

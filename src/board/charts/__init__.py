@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from src.board.charts.benchmarks import correlations, health
-from src.board.charts.drawing import NOTHING, Ask, Chart
+from src.board.charts.drawing import NOTHING, Chart, ChartChoice
 from src.board.charts.models import COSTS, GROUPS, best_over_time, scaling, score_against_cost, spread
 from src.core.suites import Suite
 
-CHARTS: Mapping[str, Callable[[pd.DataFrame, Suite, Ask], Chart]] = {
+CHARTS: Mapping[str, Callable[[pd.DataFrame, Suite, ChartChoice], Chart]] = {
     "cost": score_against_cost,
     "time": best_over_time,
     "spread": spread,
@@ -19,6 +19,11 @@ CHARTS: Mapping[str, Callable[[pd.DataFrame, Suite, Ask], Chart]] = {
     "health": health,
     "scaling": scaling,
 }
+
+OF_BENCHMARKS = ("correlations", "health")
+"""Charts that read every score, with what is known of it."""
+OF_MODELS = ("id", "model", "precision", "model_type", "family", "params_b", "submission_date")
+"""What the other charts read of a frame, beside what is chosen."""
 
 TITLES = {
     "cost": "Score against cost",
@@ -29,4 +34,4 @@ TITLES = {
     "scaling": "Scaling",
 }
 
-__all__ = ["CHARTS", "COSTS", "GROUPS", "NOTHING", "TITLES", "Ask", "Chart"]
+__all__ = ["CHARTS", "COSTS", "GROUPS", "NOTHING", "OF_BENCHMARKS", "OF_MODELS", "TITLES", "Chart", "ChartChoice"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from src.board.direction import is_higher_better
+from src.board.table.direction import is_higher_better
+from src.core import exact
 from src.core.suites import Suite
 
 INKS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a7f00", "#7f7f7f")  # Okabe and Ito, 2008
@@ -19,17 +21,22 @@ NOTHING = "Too few of the models shown have the numbers this chart needs. Relax 
 
 @dataclass(frozen=True)
 class Chart:
-    """What the page shows of one question asked of the table; the figure carries each point's row id as customdata."""
+    """What the page shows of one question asked of the table."""
 
     key: str
     title: str
     sentence: str  # what it shows, with its numbers: also what a screen reader reads
-    figure: go.Figure
+    draw: Callable[[], go.Figure]
     table: pd.DataFrame  # the numbers behind it, as offered for download
+
+    @cached_property
+    def figure(self) -> go.Figure:
+        """The picture, drawn when it is asked for: a page shows its words first. Each point has its row's id."""
+        return self.draw()
 
 
 @dataclass(frozen=True)
-class Ask:
+class ChartChoice:
     """What the reader chose beside the chart."""
 
     score: str = "average"  # a score column of the frame: "average" or "<benchmark>.score"
@@ -38,32 +45,32 @@ class Ask:
 
 
 def sign(suite: Suite, score: str) -> int:
-    """1 where more of this score is better, −1 where less is."""
+    """1 if more of this score is better, −1 if less is."""
     return 1 if is_higher_better(suite, score) else -1
 
 
 def label(suite: Suite, score: str) -> str:
-    """What a sentence calls this score."""
+    """Return what a sentence calls this score."""
     if score == "average":
         return "average"
     return next((b.title for b in suite.benchmarks if score == f"{b.key}.score"), score)
 
 
 def axis(suite: Suite, score: str) -> str:
-    """What the axis of this score is called."""
+    """Return what the axis of this score is called."""
     name = label(suite, score)
     return name[:1].upper() + name[1:] + ("" if sign(suite, score) > 0 else " (lower is better)")
 
 
 def known(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """The rows that have all of `columns`; none where the frame lacks one."""
+    """Return the rows that have all of `columns`; none if the frame lacks one."""
     if missing := [column for column in columns if column not in frame]:
         return frame.head(0).reindex(columns=[*frame.columns, *missing])
     return frame.dropna(subset=columns)
 
 
 def numbers(rows: pd.DataFrame, column: str) -> np.ndarray:
-    """A column as floats, NaN where unknown."""
+    """Return a column as floats, NaN if unknown."""
     return rows[column].to_numpy(dtype=float, na_value=np.nan)
 
 
@@ -73,12 +80,15 @@ def share(value: float) -> str:
 
 
 def plain(text: str) -> str:
-    """A name as plotly shows it literally: its labels read a small HTML."""
+    """Return a name as plotly shows it literally: its labels read a small HTML."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def empty(y: str | None, x: str | None, log: bool = False) -> go.Figure:
-    """A figure without traces, and without colours of its own for paper, grid and text: the page's tokens give them."""
+    """Return a figure without traces, and without colours of its own for paper, grid and text.
+
+    The page's tokens give them.
+    """
     figure = go.Figure()
     clear = "rgba(0,0,0,0)"
     figure.update_layout(
@@ -90,23 +100,31 @@ def empty(y: str | None, x: str | None, log: bool = False) -> go.Figure:
     return figure
 
 
-def add_baselines(figure: go.Figure, suite: Suite, score: str) -> str:
-    """Draws the suite's baselines across `figure`, and says them; nothing where there are none for this score."""
+def baselines(suite: Suite, score: str) -> list[tuple[str, float]]:
+    """Return the suite's baselines that have this score, and what they score."""
     held = [(each.title, _baseline(suite, each.scores, score)) for each in suite.baselines]
-    found = [(title, value) for title, value in held if value is not None]
-    for title, value in found:
+    return [(title, value) for title, value in held if value is not None]
+
+
+def baseline_words(suite: Suite, score: str) -> str:
+    """Return the baselines as sentences; nothing if there are none for this score."""
+    return "".join(f" {title}: {value:.1f}." for title, value in baselines(suite, score))
+
+
+def add_baselines(figure: go.Figure, suite: Suite, score: str) -> None:
+    """Draw the suite's baselines across `figure`."""
+    for title, value in baselines(suite, score):
         # its colour is the page's: see assets/explore/explore.js
         figure.add_hline(
             y=value, line={"dash": "dash", "width": 1.5}, annotation_text=plain(title), annotation_position="top left"
         )
-    return "".join(f" {title}: {value:.1f}." for title, value in found)
 
 
 def _baseline(suite: Suite, scores: Mapping[str, float], score: str) -> float | None:
-    """What a baseline has on `score`; its average as the suite's own plain mean, where it has every part."""
+    """Return what a baseline has on `score`; its average as the suite's own plain mean, if it has every part."""
     if score != "average":
         return scores.get(score.removesuffix(".score"))
     weights = {benchmark.key: benchmark.weight for benchmark in suite.averaged}
     if suite.aggregation != "mean" or not weights or set(weights) - set(scores):
         return None
-    return sum(weight * scores[key] for key, weight in weights.items()) / sum(weights.values())
+    return exact.weighted_mean([scores[key] for key in weights], weights.values())

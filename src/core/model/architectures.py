@@ -1,18 +1,51 @@
-"""The model types an evaluator loads: decoders that transformers itself knows, so that none needs code of its own."""
+"""Which models generate text: by their type, and by the architectures that their configuration names."""
 
 from __future__ import annotations
 
-MODEL_TYPES_LOADED = frozenset(
-    """
-    afmoe apertus arcee bailing_hybrid bamba biogpt bitnet bloom blt codegen cohere cohere2 cohere2_moe ctrl cwm dbrx
-    deepseek_v2 deepseek_v3 deepseek_v32 deepseek_v4 diffllama doge dots1 ernie4_5 ernie4_5_moe exaone4 exaone_moe
-    falcon falcon_h1 falcon_mamba flex_olmo gemma gemma2 gemma3 gemma3_text gemma3n gemma3n_text gemma4 gemma4_text glm
-    glm4 glm4_moe glm4_moe_lite glm_moe_dsa gpt2 gpt_bigcode gpt_neo gpt_neox gpt_neox_japanese gpt_oss gptj granite
-    granite_swa granitemoe granitemoe_swa granitemoehybrid granitemoeshared helium hunyuan_v1_dense hunyuan_v1_moe
-    internlm3 jais2 jamba jetmoe kimi_linear lfm2 lfm2_moe lfm3 llama llama4 llama4_text longcat_flash mamba mamba2
-    mellum mimo_v2_flash minicpm3 minimax minimax_m2 ministral ministral3 mistral mixtral modernbert-decoder mpt
-    nanochat nemotron nemotron_h olmo olmo2 olmo3 olmo_hybrid olmoe openai-gpt opt persimmon phi phi3 phimoe qwen2
-    qwen2_moe qwen3 qwen3_5 qwen3_5_moe qwen3_5_moe_text qwen3_5_text qwen3_moe qwen3_next recurrent_gemma rwkv seed_oss
-    smollm3 solar_open stablelm starcoder2 vaultgemma xglm xlstm youtu zamba zamba2
-    """.split()  # noqa: SIM905
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from src.core.errors import BadInputError
+from src.core.model.fit.known import decoder, known, model_types
+
+OTHER_HEADS = re.compile(
+    r"For(Sequence|Token|Image|Audio|Video)\w*Classification$|ForQuestionAnswering$|ForMaskedLM$|ForMultipleChoice$"
+    r"|ForNextSentencePrediction$|RewardModel$|EmbeddingModel$|ForEmbedding$|ForRetrieval$|ForScore$"
 )
+"""Names of heads that are not a language model's, of transformers and of others."""
+
+
+def check_type(config: Mapping[str, Any]) -> str:
+    """Return a sentence about the model type. Raise BadInputError if transformers has no text decoder for it."""
+    model_type = config.get("model_type")
+    if model_type in model_types():
+        return f"{model_type}, which transformers knows."
+    inner = decoder(config)
+    if inner is not None:
+        return f"{model_type}: its text model ({inner['model_type']}) is evaluated."
+    raise BadInputError(
+        f"Models of type {str(model_type)[:60]!r} are not taken: transformers must know them as text decoders "
+        "without code of their own."
+    )
+
+
+def check_architectures(config: Mapping[str, Any]) -> None:
+    """Raise BadInputError if every architecture that the configuration names lacks a language model's head."""
+    names = config.get("architectures")
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        return
+    why = [_lack(name) for name in names]
+    if all(why):
+        raise BadInputError(
+            f"config.json names the architecture {names[0][:60]}, which {why[0]}. Submit a language model."
+        )
+
+
+def _lack(name: str) -> str | None:
+    """Return why a model of that class generates no text; None if it may."""
+    if any(described.get("class") == name for described in model_types().values()):
+        return None
+    if name in known()["no_text"] or OTHER_HEADS.search(name):
+        return "classifies or encodes text and does not generate it"
+    return "has no head to generate text with" if name in known()["headless"] else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 from src.core.model.source import ModelSource
 
 LARGEST = 128 * 1024  # characters; the longest real ones are about 20,000
@@ -14,7 +14,7 @@ LARGEST_NUMBER = 100_000  # in a template: of repetitions, ranges, widths
 
 
 def find(source: ModelSource, tokenizer_config: Mapping[str, Any]) -> dict[str, str]:
-    """The templates of a repository by the place they stand in; the one a tokenizer uses comes first."""
+    """Return the templates of a repository by the place they stand in; the one a tokenizer uses comes first."""
     found: dict[str, str] = {}
     if "chat_template.jinja" in source.files:
         found["chat_template.jinja"] = _read(source, "chat_template.jinja")
@@ -33,31 +33,37 @@ def find(source: ModelSource, tokenizer_config: Mapping[str, Any]) -> dict[str, 
 
 
 def check(text: str, name: str) -> None:
-    """Raises BadInput for a template that is too long, no Jinja, reaches for what it must not, or may never end."""
+    """Raise BadInputError for a template that is too long, not Jinja, unsafe, or may never end."""
     from jinja2 import Environment, TemplateError, nodes
 
     if len(text) > LARGEST:
-        raise BadInput(f"The chat template in {name} is {len(text):,} characters long; at most {LARGEST:,} are taken.")
+        raise BadInputError(
+            f"The chat template in {name} is {len(text):,} characters long; at most {LARGEST:,} are taken."
+        )
     try:
         tree = Environment(extensions=["jinja2.ext.loopcontrols", *_generation_tags()]).parse(text)
         _check_depth(tree, name)
     except (TemplateError, RecursionError, MemoryError, ValueError) as error:
-        raise BadInput(f"The chat template in {name} is not readable as Jinja: {str(error)[:120]}.") from error
+        raise BadInputError(f"The chat template in {name} is not readable as Jinja: {str(error)[:120]}.") from error
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
-        raise BadInput(f"The chat template in {name} loads another template (line {node.lineno}). Put it in one text.")
+        raise BadInputError(
+            f"The chat template in {name} loads another template (line {node.lineno}). Put it in one text."
+        )
     for attribute in tree.find_all(nodes.Getattr):
         if attribute.attr.startswith("_"):
-            raise BadInput(
+            raise BadInputError(
                 f"The chat template in {name} reaches for `{attribute.attr[:40]}` (line {attribute.lineno})."
             )
     for item in tree.find_all(nodes.Getitem):
         if isinstance(item.arg, nodes.Const) and isinstance(item.arg.value, str) and item.arg.value.startswith("__"):
-            raise BadInput(f"The chat template in {name} reaches for `{item.arg.value[:40]}` (line {item.lineno}).")
+            raise BadInputError(
+                f"The chat template in {name} reaches for `{item.arg.value[:40]}` (line {item.lineno})."
+            )
     for constant in tree.find_all(nodes.Const):
         if isinstance(constant.value, int | float) and abs(constant.value) > LARGEST_NUMBER:
-            raise BadInput(f"The chat template in {name} counts to {constant.value:,} (line {constant.lineno}).")
+            raise BadInputError(f"The chat template in {name} counts to {constant.value:,} (line {constant.lineno}).")
     if next(tree.find_all(nodes.Pow), None):
-        raise BadInput(f"The chat template in {name} takes powers, which no prompt needs.")
+        raise BadInputError(f"The chat template in {name} takes powers, which no prompt needs.")
 
 
 def _read(source: ModelSource, path: str) -> str:
@@ -75,7 +81,7 @@ def _check_depth(tree: Any, name: str) -> None:
             loops += 1
             ranges += next(_calls_of_range(node.iter), None) is not None
             if loops > DEEPEST_LOOPS or ranges > 1:
-                raise BadInput(f"The chat template in {name} nests loops too deeply (line {node.lineno}).")
+                raise BadInputError(f"The chat template in {name} nests loops too deeply (line {node.lineno}).")
         waiting += [(child, loops, ranges) for child in node.iter_child_nodes()]
 
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
+from src.core.model.fit.known import model_keys, private_keys, text_config
 from src.core.model.source import ModelSource
 
 LARGEST_JSON = {"tokenizer_config.json": 16 * 2**20, "model.safetensors.index.json": 32 * 2**20}
@@ -41,20 +42,10 @@ REFUSED_KEYS = {
     "use_hub_kernels": "fetches compiled code by name",
     "code_revision": "names code in another repository",
 }
+OF_TOKENS = {"__type"}
+"""The private key of an added token; the others are transformers' own, and an evaluator removes them."""
 IMPLEMENTATIONS = ("attn_implementation", "experts_implementation", "attention_implementation")
 IMPLEMENTATIONS_KNOWN = {None, "eager", "sdpa", "flash_attention_2", "flex_attention", "grouped_mm", "batched_mm"}
-
-HARMLESS_PRIVATE: dict[str, type] = {
-    # written by old releases of transformers into thousands of models; an evaluator drops them before it loads anything
-    "_name_or_path": str,
-    "_commit_hash": str,
-    "_attn_implementation_autoset": bool,
-    "_from_model_config": bool,
-    "_from_auto": bool,
-    "__type": str,  # of an added token
-}
-
-QUANTIZATIONS = {"gptq", "awq", "bitsandbytes", "fp8", "fbgemm_fp8", "compressed-tensors", "mxfp4", "modelopt"}
 
 SIZES = {
     # a key of config.json and the largest value any real model comes near
@@ -66,31 +57,31 @@ SIZES = {
 
 
 def config_name(weight_type: str) -> str:
-    """The file that says what a model is."""
+    """Return the file that says what a model is."""
     return "adapter_config.json" if weight_type == "Adapter" else "config.json"
 
 
 def read_json(source: ModelSource, path: str) -> Mapping[str, Any]:
-    """A JSON table of a repository. Raises BadInput where it is missing, too large or no table."""
+    """Return a JSON table of a repository. Raises BadInputError if it is missing, too large or no table."""
     if path not in source.files:
-        raise BadInput(f"There is no {path}. Upload the model with `save_pretrained`.")
+        raise BadInputError(f"There is no {path}. Upload the model with `save_pretrained`.")
     size, largest = source.files[path], LARGEST_JSON.get(path, LARGEST)
     if size > largest:
-        raise BadInput(f"{path} is {size:,} bytes; at most {largest:,} are read.")
+        raise BadInputError(f"{path} is {size:,} bytes; at most {largest:,} are read.")
     data = source.read(path, 0, largest + 1)
     if len(data) > largest:
-        raise BadInput(f"{path} is larger than the {largest:,} bytes that are read.")
+        raise BadInputError(f"{path} is larger than the {largest:,} bytes that are read.")
     try:
         table = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path} is not readable as JSON. Upload it again.") from error
+        raise BadInputError(f"{path} is not readable as JSON. Upload it again.") from error
     if not isinstance(table, dict):
-        raise BadInput(f"{path} is not a table of settings. Upload it again.")
+        raise BadInputError(f"{path} is not a table of settings. Upload it again.")
     return table
 
 
 def check_paths(files: Mapping[str, int]) -> None:
-    """Raises BadInput for a file whose name could lead out of a folder, or that is a link."""
+    """Raise BadInputError for a file whose name could lead out of a folder, or that is a link."""
     for path, size in files.items():
         parts = path.split("/")
         if (
@@ -100,24 +91,24 @@ def check_paths(files: Mapping[str, int]) -> None:
             or any(part in ("", ".", "..") or len(part.encode()) > 255 for part in parts)
             or re.search(r"[\x00-\x1f\x7f\\:]", path)
         ):
-            raise BadInput(f"The file name {path[:80]!r} is not taken: a link, or a path that could lead elsewhere.")
+            raise BadInputError(
+                f"The file name {path[:80]!r} is not taken: a link, or a path that could lead elsewhere."
+            )
 
 
 def check_keys(table: Any, name: str) -> None:
-    """Raises BadInput for a key, however deep, that would fetch or run something."""
+    """Raise BadInputError for a key, however deep, that would fetch or run something."""
     for key, value in _walk(table):
         if key in REFUSED_KEYS and value not in (None, False, {}, []):
-            raise BadInput(f"{name} has the key `{key}`, which {REFUSED_KEYS[key]}. Remove it.")
-        if key.startswith("_") and not isinstance(value, HARMLESS_PRIVATE.get(key, _Nothing)):
-            raise BadInput(f"{name} has the private key `{key[:60]}`, which only a loader may set. Remove it.")
-        if key in IMPLEMENTATIONS:
+            raise BadInputError(f"{name} has the key `{key}`, which {REFUSED_KEYS[key]}. Remove it.")
+        if key.startswith("_") and (
+            key not in private_keys() | model_keys() | OF_TOKENS or isinstance(value, dict | list)
+        ):
+            raise BadInputError(f"{name} has the private key `{key[:60]}`, which only a loader may set. Remove it.")
+        if key.removeprefix("_").removesuffix("_internal") in IMPLEMENTATIONS:
             chosen = value.values() if isinstance(value, dict) else [value]
             if any(not isinstance(each, str | None) or each not in IMPLEMENTATIONS_KNOWN for each in chosen):
-                raise BadInput(f"{name} asks for the kernel {str(value)[:60]!r} by name. Remove `{key}`.")
-
-
-class _Nothing:
-    """No value is one."""
+                raise BadInputError(f"{name} asks for the kernel {str(value)[:60]!r} by name. Remove `{key}`.")
 
 
 def _walk(table: Any) -> Iterator[tuple[str, Any]]:
@@ -132,23 +123,23 @@ def _walk(table: Any) -> Iterator[tuple[str, Any]]:
 
 
 def check_adapter(config: Mapping[str, Any]) -> None:
-    """Raises BadInput for an adapter of a kind nobody knows, or one that would import, multiply or never end."""
+    """Raise BadInputError for an adapter of a kind nobody knows, or one that would import, multiply or never end."""
     kind = config.get("peft_type")
     if kind not in ADAPTERS:
-        raise BadInput(f"Adapters of type {str(kind)[:40]!r} are not taken; {', '.join(ADAPTERS)} are.")
+        raise BadInputError(f"Adapters of type {str(kind)[:40]!r} are not taken; {', '.join(ADAPTERS)} are.")
     for key, why in ADAPTER_KEYS.items():
         if config.get(key) not in (None, False, {}, [], ADAPTER_DEFAULTS.get(key)):
-            raise BadInput(f"adapter_config.json sets `{key}`, which {why}. Remove it.")
+            raise BadInputError(f"adapter_config.json sets `{key}`, which {why}. Remove it.")
     mapping = config.get("auto_mapping")
     library = mapping.get("parent_library") if isinstance(mapping, dict) else mapping
     if library is not None and not re.fullmatch(r"transformers\.models\.\w+\.modeling_\w+", str(library)):
-        raise BadInput(f"adapter_config.json imports {str(library)[:60]!r} by name. Remove `auto_mapping`.")
+        raise BadInputError(f"adapter_config.json imports {str(library)[:60]!r} by name. Remove `auto_mapping`.")
     for key, value in _walk(config):
         if key not in ADAPTER_SIZES or value is None or isinstance(value, dict | list):
             continue
         most = ADAPTER_SIZES[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
-            raise BadInput(f"adapter_config.json says {key} is {str(value)[:40]}; at most {most:,} is believed.")
+            raise BadInputError(f"adapter_config.json says {key} is {str(value)[:40]}; at most {most:,} is believed.")
     patterns = [config.get(key) for key in ("target_modules", "exclude_modules", "layers_pattern")]
     ranks = [config.get(key) for key in ("rank_pattern", "alpha_pattern")]
     for pattern in [*patterns, *(name for table in ranks if isinstance(table, dict) for name in table)]:
@@ -156,11 +147,11 @@ def check_adapter(config: Mapping[str, Any]) -> None:
 
 
 def _check_pattern(pattern: object) -> None:
-    """A name, or a regular expression that Python's engine matches in reasonable time."""
+    """Refuse what is neither a name nor a regular expression that Python's engine matches in reasonable time."""
     if not isinstance(pattern, str):
         return  # a list holds names
     if len(pattern) > 1000 or re.search(r"\)[*+{]", pattern) or len(re.findall(r"[*+}]", pattern)) > 4:
-        raise BadInput(
+        raise BadInputError(
             f"adapter_config.json has the pattern {pattern[:60]!r}, which may take for ever. List the modules' names."
         )
 
@@ -179,34 +170,23 @@ ADAPTER_SIZES = {
 }  # fmt: skip
 
 
-def check_quantization(config: Mapping[str, Any], precision: str) -> None:
-    """Raises BadInput for a way of packing weights that no evaluator knows, or that the precision contradicts."""
-    quantization = config.get("quantization_config")
-    if quantization is None:
-        if precision == "GPTQ":
-            raise BadInput("GPTQ was chosen, but the weights are not packed. Choose bfloat16 or float16.")
-        return
-    method = quantization.get("quant_method") if isinstance(quantization, dict) else None
-    if method not in QUANTIZATIONS:
-        raise BadInput(f"Weights packed as {str(method)[:40]!r} are not taken; {', '.join(sorted(QUANTIZATIONS))} are.")
-
-
 def check_sizes(config: Mapping[str, Any], parameters: int, tensors: int) -> None:
-    """Raises BadInput where config.json describes another model than the weights hold: loading would make it up."""
+    """Raise BadInputError if config.json describes another model than the weights: loading would invent the rest."""
     for key, value in _walk(config):
         if key not in SIZES or value is None or isinstance(value, list | dict):  # some give one value a layer
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= SIZES[key]:
-            raise BadInput(f"config.json says {key} is {str(value)[:40]}; no more than {SIZES[key]:,} is believed.")
-    inner = config.get("text_config")
-    table = inner if isinstance(inner, dict) else config
+            raise BadInputError(
+                f"config.json says {key} is {str(value)[:40]}; no more than {SIZES[key]:,} is believed."
+            )
+    table = text_config(config)
     layers = _first(table, "num_hidden_layers", "n_layer", "num_layers", "n_layers") or 0
     width = _first(table, "hidden_size", "n_embd", "d_model") or 0
     vocabulary = _first(table, "vocab_size") or 0
     if layers > tensors:
-        raise BadInput(f"config.json says {layers:,.0f} layers, but the weights are only {tensors:,} tensors.")
+        raise BadInputError(f"config.json says {layers:,.0f} layers, but the weights are only {tensors:,} tensors.")
     if vocabulary * width > 2 * parameters:
-        raise BadInput(
+        raise BadInputError(
             f"config.json describes embeddings of {vocabulary * width:,.0f} numbers, but the weights hold "
             f"{parameters:,} in all. Upload the matching config.json."
         )
@@ -217,7 +197,10 @@ def _first(table: Mapping[str, Any], *keys: str) -> float | None:
 
 
 def weight_files(source: ModelSource, weight_type: str) -> tuple[str, ...]:
-    """The safetensors files that a loader would take. Raises BadInput where there are none, or the index lies."""
+    """Return the safetensors files that a loader would take.
+
+    Raises BadInputError if there are none, or the index lies.
+    """
     single = "adapter_model.safetensors" if weight_type == "Adapter" else "model.safetensors"
     index = f"{single}.index.json"
     if single in source.files:
@@ -227,12 +210,19 @@ def weight_files(source: ModelSource, weight_type: str) -> tuple[str, ...]:
             path for path in source.files if path.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".gguf"))
         ]
         found = f" ({pickles[0]} is not taken)" if pickles else ""
-        raise BadInput(f"There is no {single}{found}. Save the model with `save_pretrained(safe_serialization=True)`.")
+        if pickles and all(path.endswith(".gguf") for path in pickles):
+            raise BadInputError(
+                f"There are only GGUF files ({pickles[0]}), which are not loaded here. Submit the repository with the "
+                "safetensors they were made from."
+            )
+        raise BadInputError(
+            f"There is no {single}{found}. Save the model with `save_pretrained(safe_serialization=True)`."
+        )
     weight_map = read_json(source, index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
-        raise BadInput(f"{index} maps no weights to files. Upload it again.")
+        raise BadInputError(f"{index} maps no weights to files. Upload it again.")
     shards = sorted({str(shard) for shard in weight_map.values()})
     for shard in shards:
         if "/" in shard or not shard.endswith(".safetensors") or shard not in source.files:
-            raise BadInput(f"{index} points to {shard[:80]!r}, which is no safetensors file of this repository.")
+            raise BadInputError(f"{index} points to {shard[:80]!r}, which is no safetensors file of this repository.")
     return tuple(shards)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 
 LARGEST_HEADER = 32 * 2**20  # bytes; the largest real ones, of mixtures with thousands of experts, are a few MiB
 LARGEST_RANK = 16
@@ -36,30 +36,33 @@ class Tensor:
 
 
 def header_length(first: bytes, size: int, path: str) -> int:
-    """The length in bytes of the header that follows a file's first eight. Raises BadInput for one that cannot be."""
+    """Return the length in bytes of the header that follows a file's first eight.
+
+    Raises BadInputError for one that cannot be.
+    """
     if len(first) < 8 or size < 8:
-        raise BadInput(f"{path} is too short to be a safetensors file. Upload it again.")
+        raise BadInputError(f"{path} is too short to be a safetensors file. Upload it again.")
     (length,) = struct.unpack("<Q", first[:8])
     if length > LARGEST_HEADER:
-        raise BadInput(f"{path} says its header is {length:,} bytes long; at most {LARGEST_HEADER:,} are read.")
+        raise BadInputError(f"{path} says its header is {length:,} bytes long; at most {LARGEST_HEADER:,} are read.")
     if 8 + length > size:
-        raise BadInput(f"{path} says its header is {length:,} bytes long, but the whole file has only {size:,}.")
+        raise BadInputError(f"{path} says its header is {length:,} bytes long, but the whole file has only {size:,}.")
     return int(length)
 
 
 def read_header(data: bytes, size: int, path: str) -> list[Tensor]:
-    """The tensors a header (`data`, without its first eight bytes) describes, in a file of `size` bytes.
+    """Return the tensors a header (`data`, without its first eight bytes) describes, in a file of `size` bytes.
 
-    Raises BadInput where it is no JSON, or its offsets do not tile the file exactly as its dtypes and shapes say.
+    Raises BadInputError if it is no JSON, or its offsets do not tile the file exactly as its dtypes and shapes say.
     """
     try:
         header = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise BadInput(
+        raise BadInputError(
             f"The header of {path} is not JSON. Save the model again with `safe_serialization=True`."
         ) from error
     if not isinstance(header, dict):
-        raise BadInput(f"The header of {path} is no table of tensors.")
+        raise BadInputError(f"The header of {path} is no table of tensors.")
     header.pop("__metadata__", None)
     spans = []
     tensors = []
@@ -70,10 +73,12 @@ def read_header(data: bytes, size: int, path: str) -> list[Tensor]:
     at = 0
     for start, end, name in sorted(spans):
         if start != at:
-            raise BadInput(f"In {path} the bytes of tensor {name!r} overlap others or leave a hole; the header lies.")
+            raise BadInputError(
+                f"In {path} the bytes of tensor {name!r} overlap others or leave a hole; the header lies."
+            )
         at = end
     if 8 + len(data) + at != size:
-        raise BadInput(
+        raise BadInputError(
             f"The header of {path} describes {at:,} bytes of weights, but the file holds {size - 8 - len(data):,}."
         )
     return tensors
@@ -81,16 +86,18 @@ def read_header(data: bytes, size: int, path: str) -> list[Tensor]:
 
 def _entry(name: str, entry: Any, path: str) -> tuple[Tensor, int, int]:
     if not isinstance(entry, dict):
-        raise BadInput(f"In {path} tensor {name[:80]!r} is not described.")
+        raise BadInputError(f"In {path} tensor {name[:80]!r} is not described.")
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
     if dtype not in BITS:
-        raise BadInput(f"In {path} tensor {name[:80]!r} has the unknown type {str(dtype)[:40]!r}.")
+        raise BadInputError(f"In {path} tensor {name[:80]!r} has the unknown type {str(dtype)[:40]!r}.")
     if not _counts(shape) or not _counts(offsets) or len(shape) > LARGEST_RANK or len(offsets) != 2:
-        raise BadInput(f"In {path} tensor {name[:80]!r} has a shape or a place that cannot be.")
+        raise BadInputError(f"In {path} tensor {name[:80]!r} has a shape or a place that cannot be.")
     tensor = Tensor(name, dtype, tuple(shape))
     start, end = offsets
     if (tensor.numbers * BITS[dtype] + 7) // 8 != end - start:
-        raise BadInput(f"In {path} tensor {name[:80]!r} says {dtype} {list(shape)} but takes {end - start:,} bytes.")
+        raise BadInputError(
+            f"In {path} tensor {name[:80]!r} says {dtype} {list(shape)} but takes {end - start:,} bytes."
+        )
     return tensor, start, end
 
 
@@ -99,7 +106,10 @@ def _counts(value: Any) -> TypeGuard[list[int]]:
 
 
 def count_parameters(tensors: list[Tensor], quantization: Mapping[str, Any] | None = None) -> int:
-    """How many numbers the model was trained to have: packed weights unpacked, scales and zero points left out."""
+    """Return how many numbers the model was trained to have.
+
+    Packed weights unpacked, scales and zero points left out.
+    """
     names = {tensor.name for tensor in tensors}
     bits = (quantization or {}).get("bits", 4)
     packed_in = 32 // bits if isinstance(bits, int) and bits in (2, 3, 4, 8) else 8
@@ -133,7 +143,7 @@ HELPER_MARKS = (".quant_state.bitsandbytes__",)
 
 
 def count_dtypes(tensors: list[Tensor]) -> dict[str, int]:
-    """Numbers as stored, by type, most first."""
+    """Return numbers as stored, by type, most first."""
     counts: Counter[str] = Counter()
     for tensor in tensors:
         counts[tensor.dtype] += tensor.numbers

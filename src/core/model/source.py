@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from src.core.errors import Denied, NotFound, StoreError, Throttled, Unknown
+from src.core.errors import DeniedError, NotFoundError, StoreError, ThrottledError, UnknownOutcomeError
 from src.core.names import check_model_name
 
 TIMEOUT = 20.0  # seconds for one answer of the Hub
@@ -17,7 +17,6 @@ TIMEOUT = 20.0  # seconds for one answer of the Hub
 class About:
     """What the Hub says of a model beside its files."""
 
-    license: str | None = None
     likes: int | None = None
     gated: bool = False
     private: bool = False
@@ -25,7 +24,7 @@ class About:
     created: str | None = None  # ISO time
 
 
-class NoRevision(NotFound):
+class NoRevisionError(NotFoundError):
     """The model is there, but not this branch, tag or commit of it."""
 
 
@@ -44,7 +43,7 @@ class ModelSource(Protocol):
 
     @property
     def files(self) -> Mapping[str, int]:
-        """path → size in bytes"""
+        """Path → size in bytes."""
 
     def read(self, path: str, start: int, length: int) -> bytes:
         """At most `length` bytes of a file from `start` on. Raises a StoreError."""
@@ -54,7 +53,10 @@ class HubModel:
     """A model on the Hub, pinned at the commit that `revision` (a branch, a tag or a commit) stands for now."""
 
     def __init__(self, model: str, revision: str = "main", token: str | None = None) -> None:
-        """One call. Raises NotFound (no such model), NoRevision, Denied (gated or private), Throttled, Unknown."""
+        """Look the model up, with one call.
+
+        Raises NotFoundError (no such model), NoRevisionError, DeniedError (gated or private), ThrottledError, Unknown.
+        """
         from huggingface_hub import HfApi
 
         self.model = check_model_name(model)
@@ -62,18 +64,21 @@ class HubModel:
         info = self._ask(lambda: self._api.model_info(model, revision=revision, files_metadata=True, timeout=TIMEOUT))
         self.revision = str(info.sha)
         self.files = {file.rfilename: int(file.size or 0) for file in info.siblings or ()}
-        card = info.card_data.to_dict() if info.card_data else {}
-        license_ = card.get("license") or next(
-            (tag.removeprefix("license:") for tag in info.tags or () if tag.startswith("license:")), None
-        )
+        if not self.files or any(file.size is None for file in info.siblings or ()):  # servers that answer sparingly
+            self.files = self._ask(self._listed)
         self.about = About(
-            license=str(license_) if license_ else None,
             likes=info.likes,
             gated=bool(info.gated),
             private=bool(info.private),
             tags=tuple(info.tags or ()),
             created=info.created_at.isoformat() if info.created_at else None,
         )
+
+    def _listed(self) -> dict[str, int]:
+        from huggingface_hub.hf_api import RepoFile
+
+        items = self._api.list_repo_tree(self.model, recursive=True, revision=self.revision)
+        return {item.path: item.size for item in items if isinstance(item, RepoFile)}
 
     def read(self, path: str, start: int, length: int) -> bytes:
         from huggingface_hub import hf_hub_url
@@ -107,21 +112,25 @@ class HubModel:
         try:
             return call()
         except GatedRepoError as error:
-            raise Denied(f"`{self.model}` is gated: accept its terms with this board's account, or open it.") from error
+            raise DeniedError(
+                f"`{self.model}` is gated: accept its terms with this board's account, or open it."
+            ) from error
         except RevisionNotFoundError as error:
-            raise NoRevision(f"`{self.model}` has no such branch, tag or commit. Check the revision.") from error
+            raise NoRevisionError(f"`{self.model}` has no such branch, tag or commit. Check the revision.") from error
         except RepositoryNotFoundError as error:
-            raise NotFound(f"There is no public model `{self.model}` on the Hub. Check the spelling.") from error
+            raise NotFoundError(f"There is no public model `{self.model}` on the Hub. Check the spelling.") from error
         except HfHubHTTPError as error:
             status = error.response.status_code if error.response is not None else None
             if status == 429:
                 wait = float(error.response.headers.get("Retry-After", 60))
-                raise Throttled(f"The Hub asks for a pause of {wait:.0f} s; try again then.", wait) from error
+                raise ThrottledError(f"The Hub asks for a pause of {wait:.0f} s; try again then.", wait) from error
             if status in (401, 403):
-                raise Denied(f"The Hub does not let this board read `{self.model}`.") from error
-            raise Unknown(f"The Hub answered {status} for `{self.model}`; try again shortly.") from error
+                raise DeniedError(f"The Hub does not let this board read `{self.model}`.") from error
+            raise UnknownOutcomeError(f"The Hub answered {status} for `{self.model}`; try again shortly.") from error
         except (httpx.HTTPError, OSError) as error:
-            raise Unknown(f"The Hub cannot be reached just now ({type(error).__name__}); try again shortly.") from error
+            raise UnknownOutcomeError(
+                f"The Hub cannot be reached just now ({type(error).__name__}); try again shortly."
+            ) from error
         except StoreError:
             raise
 
@@ -144,7 +153,7 @@ class FolderModel:
 
     def read(self, path: str, start: int, length: int) -> bytes:
         if self.files.get(path, -1) < 0:
-            raise NotFound(f"`{self.model}` has no file {path}.")
+            raise NotFoundError(f"`{self.model}` has no file {path}.")
         with (self.folder / path).open("rb") as file:
             file.seek(start)
             return file.read(length)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailureKind:
     """One class of failure. `tries` counts runs in all; the second waits for `wait`, each later one twice as long.
 
     `advice`: what to do once it is not tried again by itself.
@@ -19,40 +19,50 @@ class Failure:
     wait: timedelta = timedelta(0)
 
 
-FAILURES: dict[str, Failure] = {
-    "refused": Failure("The model was refused.", "Mend what the message names and submit the new revision."),
-    "not-found": Failure("The model is gone or private.", "Make it public again, then press retry."),
-    "gated": Failure("The model is gated.", "Give this board access, then press retry."),
-    "too-large": Failure("The model does not fit.", "It needs a larger box or a lower precision."),
-    "load-failed": Failure("The weights do not load.", "Check that `from_pretrained` works on this revision."),
-    "out-of-memory": Failure("Memory ran out.", "Submit a lower precision.", 2, timedelta(minutes=1)),
-    "timed-out": Failure("It took too long.", "Ask the operator for a longer limit.", 2, timedelta(minutes=1)),
-    "not-finite": Failure("The model answers with NaN.", "Check the weights, or submit another precision."),
-    "harness": Failure("The harness stopped with an error.", "Read the log; press retry once it is mended."),
-    "crashed": Failure("The evaluation crashed.", "The log shows what happened.", 3, timedelta(minutes=5)),
-    "download-failed": Failure("The download broke off.", "Press retry another day.", 3, timedelta(minutes=10)),
-    "publish-failed": Failure(
+FAILURES: dict[str, FailureKind] = {
+    "refused": FailureKind("The model was refused.", "Mend what the message names and submit the new revision."),
+    "not-found": FailureKind("The model is gone or private.", "Make it public again, then press retry."),
+    "gated": FailureKind("The model is gated.", "Give this board access, then press retry."),
+    "too-large": FailureKind("The model does not fit.", "It needs a larger box or a lower precision."),
+    "load-failed": FailureKind("The weights do not load.", "Check that `from_pretrained` works on this revision."),
+    "unfit-weights": FailureKind(
+        "The weights do not fit the model.",
+        "Save the model again with `save_pretrained`, so that no tensor is missing, and submit the new revision.",
+    ),
+    "out-of-memory": FailureKind("Memory ran out.", "Submit a lower precision.", 2, timedelta(minutes=1)),
+    "timed-out": FailureKind("It took too long.", "Ask the operator for a longer limit.", 2, timedelta(minutes=1)),
+    "not-finite": FailureKind("The model answers with NaN.", "Check the weights, or submit another precision."),
+    "harness": FailureKind("The harness stopped with an error.", "Read the log; press retry once it is mended."),
+    "crashed": FailureKind("The evaluation crashed.", "The log shows what happened.", 3, timedelta(minutes=5)),
+    "download-failed": FailureKind("The download broke off.", "Press retry another day.", 3, timedelta(minutes=10)),
+    "publish-failed": FailureKind(
         "The results could not be stored.", "The operator has to look at the store.", 3, timedelta(minutes=10)
     ),
-    "disk-full": Failure("The box ran out of disk.", "The operator has to make room.", 2, timedelta(hours=1)),
-    "box": Failure("The box was not ready.", "Its owner has to mend it.", 3, timedelta(minutes=10)),
-    "lost": Failure(
+    "disk-full": FailureKind("The box ran out of disk.", "The operator has to make room.", 2, timedelta(hours=1)),
+    "over-limit": FailureKind(
+        "It used more than a run may.", "The message says what of; the operator sets the limits."
+    ),
+    "box": FailureKind("The box was not ready.", "Its owner has to mend it.", 3, timedelta(minutes=10)),
+    "lost": FailureKind(
         "Every box that took it went away without a word.",
         "The model may crash the machine: run `python -m evaluator once` on it yourself, then press retry.",
     ),
-    "unknown": Failure("Something failed that has no name yet.", "Read the log.", 2, timedelta(minutes=5)),
+    "unknown": FailureKind("Something failed that has no name yet.", "Read the log.", 2, timedelta(minutes=5)),
 }
 
 
 AGAIN = "It is tried again by itself."
 
 
-def failure(code: str) -> Failure:
-    """The class behind a code; of one that nobody knows, `unknown`."""
+def failure(code: str) -> FailureKind:
+    """Return the class behind a code; of one that nobody knows, `unknown`."""
     return FAILURES.get(code, FAILURES["unknown"])
 
 
 def next_attempt(code: str, failed_before: int) -> timedelta | None:
-    """How long to wait before trying again by itself; None: not. `failed_before`: earlier failures of this code."""
+    """Return how long to wait before trying again by itself; None: not.
+
+    `failed_before`: earlier failures of this code.
+    """
     known = failure(code)
     return None if failed_before + 1 >= known.tries else known.wait * 2**failed_before

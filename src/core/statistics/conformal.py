@@ -11,8 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from src.core.errors import BadInput
+from src.core import exact
+from src.core.errors import BadInputError
 from src.core.statistics.intervals import Array
+
+SPLITS = 10
+"""How many halvings of the items are averaged, each by a fixed seed: one alone moves the size of sets by its luck."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,10 @@ class ConformalScore:
     set_size: float
     coverage: float
     uacc: float
-    threshold: float
 
 
 def lac_threshold(probabilities: ArrayLike, answers: ArrayLike, alpha: float = 0.1) -> float:
-    """The ⌈(n+1)(1−α)⌉-th smallest of 1 − p(true); ∞ (every option stays open) where n is too small for α.
+    """Return the ⌈(n+1)(1−α)⌉-th smallest of 1 − p(true); ∞ (every option stays open) if n is too small for α.
 
     probabilities: (n, options); answers: (n,) indices of the right option.
     """
@@ -43,15 +46,27 @@ def prediction_sets(probabilities: ArrayLike, threshold: float) -> NDArray[np.bo
 
 
 def conformal_score(
-    calibration: tuple[ArrayLike, ArrayLike], test: tuple[ArrayLike, ArrayLike], alpha: float = 0.1
+    probabilities: ArrayLike, answers: ArrayLike, options: ArrayLike | None = None, alpha: float = 0.1
 ) -> ConformalScore:
-    """Calibrate on one half of a benchmark's questions, (probabilities, answers), and score the other half."""
-    threshold = lac_threshold(*calibration, alpha)
-    p, right = _checked(*test)
-    sets = prediction_sets(p, threshold)
-    accuracy, size = float(np.mean(p.argmax(axis=1) == right)), float(sets.sum(axis=1).mean())
-    coverage = float(np.mean(sets[np.arange(len(p)), right]))
-    return ConformalScore(accuracy, size, coverage, float(uacc(accuracy, size, p.shape[1])), threshold)
+    """Calibrate on one half of the items and measure the sets of the other, averaged over `SPLITS` halvings.
+
+    probabilities: (n, most options); answers: (n,) indices of the right option; options: (n,) how many an item offers
+    (all columns by default), so that a column beyond them is never in a set.
+    """
+    p, right = _checked(probabilities, answers)
+    offered = np.full(len(p), p.shape[1]) if options is None else np.asarray(options, int)
+    exists = np.arange(p.shape[1]) < offered[:, None]
+    hits = p.argmax(axis=1) == right
+    parts = []
+    for seed in range(SPLITS):
+        order = np.random.default_rng(seed).permutation(len(p))
+        calibration, test = order[: len(p) // 2], order[len(p) // 2 :]
+        sets = prediction_sets(p[test], lac_threshold(p[calibration], right[calibration], alpha)) & exists[test]
+        accuracy, size = float(hits[test].mean()), float(sets.sum(axis=1).mean())
+        covered = float(np.mean(sets[np.arange(len(test)), right[test]]))
+        parts.append((size, covered, float(uacc(accuracy, max(size, 1e-9), float(offered[test].mean())))))
+    size, coverage, adjusted = (exact.mean(column) for column in zip(*parts, strict=True))
+    return ConformalScore(float(hits.mean()), size, coverage, adjusted)
 
 
 def uacc(accuracy: ArrayLike, set_size: ArrayLike, options: float) -> Array:
@@ -59,15 +74,10 @@ def uacc(accuracy: ArrayLike, set_size: ArrayLike, options: float) -> Array:
     return np.sqrt(options) * np.asarray(accuracy, float) / np.asarray(set_size, float)
 
 
-def mean_uacc(accuracy: ArrayLike, set_size: ArrayLike, options: float) -> float:
-    """Over benchmarks: the mean of ratios, never the ratio of means."""
-    return float(np.mean(uacc(accuracy, set_size, options)))
-
-
 def _checked(probabilities: ArrayLike, answers: ArrayLike) -> tuple[Array, NDArray[np.intp]]:
     p, right = np.asarray(probabilities, float), np.asarray(answers, int)
     if p.ndim != 2 or len(p) != len(right) or not len(p):
-        raise BadInput(f"{p.shape} option probabilities came with {len(right)} answers.")
+        raise BadInputError(f"{p.shape} option probabilities came with {len(right)} answers.")
     if np.any((right < 0) | (right >= p.shape[1])):
-        raise BadInput("An answer names an option that does not exist.")
+        raise BadInputError("An answer names an option that does not exist.")
     return p, right

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 from src.core.statistics.intervals import Array
 
 
 @dataclass(frozen=True)
 class BenchmarkHealth:
-    """One benchmark over a table of models; None where it cannot be known.
+    """One benchmark over a table of models; None if it cannot be known.
 
     reliability: share of the spread between models that is not sampling noise; floor: share of models at chance;
-    ties_with_best: models that cannot be told from the best (the best included).
+    ties_with_best: models not distinguishable from the best (the best included).
     """
 
     models: int
@@ -54,7 +54,7 @@ class SharedSignal:
 def benchmark_health(
     scores: ArrayLike, se: ArrayLike | None = None, at_chance: NDArray[np.bool_] | None = None, level: float = 0.95
 ) -> BenchmarkHealth:
-    """scores, se: (n,) in one unit, NaN where unknown; at_chance: (n,), else a score of 0 or less counts as floor.
+    """scores, se: (n,) in one unit, NaN if unknown; at_chance: (n,), else a score of 0 or less counts as floor.
 
     Reliability = 1 − mean SE²/Var (classical test theory: Lord & Novick 1968), not below 0. Ties: models whose
     difference to the best is under z·√(s² + s_best²), z two-sided.
@@ -62,7 +62,7 @@ def benchmark_health(
     x = np.asarray(scores, float)
     known = ~np.isnan(x)
     if not known.any():
-        raise BadInput("No model has a score on this benchmark.")
+        raise BadInputError("No model has a score on this benchmark.")
     floor = x[known] <= 0 if at_chance is None else np.asarray(at_chance)[known]
     reliability = ties = None
     if se is not None:
@@ -83,7 +83,7 @@ def benchmark_health(
 def item_statistics(correct: ArrayLike) -> ItemStatistics:
     """correct: (models, items), 0..1. An item is left out of the score it is held against.
 
-    Point-biserial correlation after Henrysson (1963), Psychometrika 28, 211–218; NaN where all models agree.
+    Point-biserial correlation after Henrysson (1963), Psychometrika 28, 211–218; NaN if all models agree.
     """
     x = np.asarray(correct, float)
     rest = x.sum(axis=1, keepdims=True) - x
@@ -98,7 +98,7 @@ def shared_signal(scores: ArrayLike) -> SharedSignal:
     x = np.asarray(scores, float)
     x = x[~np.isnan(x).any(axis=1)]
     if len(x) < 3 or np.any(x.std(axis=0) == 0):
-        raise BadInput("Correlations need three models with all scores, and scores that differ between them.")
+        raise BadInputError("Correlations need three models with all scores, and scores that differ between them.")
     correlation = np.corrcoef(x.T)
     values, vectors = np.linalg.eigh(correlation)
     first = vectors[:, -1] * np.sign(vectors[:, -1].sum())

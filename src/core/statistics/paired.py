@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom, norm
 
-from src.core.errors import BadInput
+from src.core import exact
+from src.core.errors import BadInputError
 from src.core.statistics.intervals import (
     Array,
     Interval,
@@ -30,12 +31,12 @@ MOST_UNMATCHED = 0.01  # share of questions that one of two models never saw
 DETECTABLE = 2.8  # z(0.975) + z(0.8): a difference this many SE wide is found four times out of five
 
 
-class Unmatched(BadInput):
+class UnmatchedError(BadInputError):
     """Two models did not answer the same questions."""
 
 
 @dataclass(frozen=True)
-class Answers:
+class ItemScores:
     """One model's scored answers: tasks, doc_hashes (n,) name the question, scores (n,) lie in 0..1.
 
     clusters: (n,) labels of questions that stand or fall together, or None.
@@ -94,20 +95,20 @@ class PairedStratum:
     clusters: NDArray | None = None
 
 
-def join(a: Answers, b: Answers, most_unmatched: float = MOST_UNMATCHED) -> Pair:
+def join(a: ItemScores, b: ItemScores, most_unmatched: float = MOST_UNMATCHED) -> Pair:
     """Match two models' answers on (task, doc_hash); a question asked twice is matched in order of its score.
 
     Clusters are taken from A.
 
-    Raises Unmatched where more than `most_unmatched` of all questions were answered by one model only: then the runs
+    Raises UnmatchedError if more than `most_unmatched` of all questions were answered by one model only: then the runs
     used other data, or another version of the task.
     """
-    key_a, key_b = _keys(a), _keys(b)
+    key_a, key_b = keys_of(a), keys_of(b)
     _, rows_a, rows_b = np.intersect1d(key_a, key_b, assume_unique=True, return_indices=True)
     total = len(key_a) + len(key_b) - len(rows_a)
     unmatched = 1 - len(rows_a) / total if total else 1.0
     if unmatched > most_unmatched:
-        raise Unmatched(
+        raise UnmatchedError(
             f"Only {len(rows_a):,} of {total:,} questions were answered by both models ({unmatched:.1%} unmatched, "
             f"{most_unmatched:.0%} allowed): the runs differ in data or task version. Compare runs of one version."
         )
@@ -121,8 +122,7 @@ def join(a: Answers, b: Answers, most_unmatched: float = MOST_UNMATCHED) -> Pair
 
 def macro_difference(strata: Sequence[PairedStratum], level: float = 0.95, unmatched: float = 0.0) -> Difference:
     """Difference of plain means of subtasks: (1/k) Σ a_s d̄_s, Var = (1/k²) Σ a_s² Var(d̄_s)."""
-    k = len(strata)
-    value = sum(s.scale * float(np.mean(s.a - s.b)) for s in strata) / k
+    value = exact.mean(s.scale * exact.mean(s.a - s.b) for s in strata)
     se = macro_se([(s.a - s.b, s.scale, s.clusters) for s in strata])
     return _difference(strata, value, se, level, unmatched, is_pooled=False)
 
@@ -131,35 +131,22 @@ def pooled_difference(strata: Sequence[PairedStratum], level: float = 0.95, unma
     """Difference of scores pooled over items, all on one scale.
 
     Without clusters Var = Σ (n_s/N)² Var(d̄_s); with them all items are centred on the common mean difference.
-    p is McNemar's mid-p where the scores are right or wrong and no clusters are given.
+    p is McNemar's mid-p if the scores are right or wrong and no clusters are given.
     """
     scale = strata[0].scale
     if any(s.scale != scale for s in strata):
-        raise BadInput("Subtasks pooled into one score must share one chance level.")
+        raise BadInputError("Subtasks pooled into one score must share one chance level.")
     d = [s.a - s.b for s in strata]
     clusters = common_clusters(strata)
     se = pooled_se(d) if clusters is None else standard_error(np.concatenate(d), clusters)
-    return _difference(strata, scale * float(np.concatenate(d).mean()), scale * se, level, unmatched, is_pooled=True)
-
-
-def average_difference(
-    parts: Sequence[Difference], weights: ArrayLike | None = None, level: float = 0.95
-) -> Difference:
-    """Difference of averages over benchmarks: √(Σ w_b² Var_b), w_b = 1/k unless given; p from the normal quantile."""
-    w = np.ones(len(parts)) if weights is None else np.asarray(weights, float)
-    w = w / w.sum()
-    value = float(w @ [d.value for d in parts])
-    se = float(np.sqrt(np.sum((w * [d.se for d in parts]) ** 2)))
-    wins, losses, ties = (sum(getattr(d, name) for d in parts) for name in ("wins", "losses", "ties"))
-    unmatched = max(d.unmatched for d in parts)
-    return Difference(
-        value, se, normal_interval(value, se, level), normal_p(value, se), "normal", wins, losses, ties,
-        DETECTABLE * se, unmatched,
-    )  # fmt: skip
+    return _difference(strata, scale * exact.mean(np.concatenate(d)), scale * se, level, unmatched, is_pooled=True)
 
 
 def mcnemar_mid_p(wins: int, losses: int) -> float:
-    """Two-sided mid-p of wins against losses under a fair coin: 2·P(X ≤ min) − P(X = min), X ~ Bin(wins+losses, ½)."""
+    """Return two-sided mid-p of wins against losses under a fair coin.
+
+    2·P(X ≤ min) − P(X = min), X ~ Bin(wins+losses, ½).
+    """
     n, fewer = wins + losses, min(wins, losses)
     if n == 0:
         return 1.0
@@ -177,7 +164,7 @@ def holm(p: ArrayLike) -> Array:
 
 
 def normal_p(value: float, se: float) -> float:
-    """Two-sided p of value/se under the normal distribution."""
+    """Return two-sided p of value/se under the normal distribution."""
     return float(2 * norm.sf(abs(value) / se))
 
 
@@ -197,8 +184,8 @@ def _difference(
     )  # fmt: skip
 
 
-def _keys(answers: Answers) -> NDArray:
-    """A key per answer that names the question and, where one is asked twice, which of its answers by score this is."""
+def keys_of(answers: ItemScores) -> NDArray:
+    """Return a key per answer: its question and, if that is asked twice, which of its answers by score this is."""
     names = np.char.add(np.char.add(np.asarray(answers.tasks, str), "\x1f"), np.asarray(answers.doc_hashes, str))
     order = np.lexsort((answers.scores, names))
     ordered = names[order]

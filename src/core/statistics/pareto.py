@@ -1,4 +1,4 @@
-"""Who is best at its cost: the front of score against size, carbon or price, and of several benchmarks at once."""
+"""The front of score against cost: size, carbon or price."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from src.core.statistics.intervals import Array
 
 
 @dataclass(frozen=True)
@@ -19,9 +17,9 @@ class Front:
 
 
 def pareto_front(cost: ArrayLike, score: ArrayLike) -> Front:
-    """Running best by cost: rows that score strictly higher than everything at most as costly.
+    """Return the running best by cost: rows that score strictly higher than everything at most as costly.
 
-    cost: (n,), lower is better, valid where above 0 and finite; score: (n,), higher is better. Of equals the first
+    cost: (n,), lower is better, valid if above 0 and finite; score: (n,), higher is better. Of equals the first
     row is kept.
     """
     c, s = np.asarray(cost, float), np.asarray(score, float)
@@ -29,21 +27,3 @@ def pareto_front(cost: ArrayLike, score: ArrayLike) -> Front:
     order = valid[np.lexsort((-s[valid], c[valid]))]
     best_before = np.maximum.accumulate(np.r_[-np.inf, s[order]])[:-1]
     return Front(order[s[order] > best_before], len(c) - len(valid))
-
-
-def undominated(scores: ArrayLike) -> Front:
-    """Rows no other row matches everywhere and beats somewhere: scores (n, b), higher is better; equal rows all stay.
-
-    Sorted by sum, a row can only be dominated by an earlier one, and then by one already on the front (Kung, Luccio,
-    Preparata 1975, JACM 22(4), for the problem; sort-filter-skyline, Chomicki et al. 2003, for the way).
-    """
-    x = np.asarray(scores, float)
-    valid = np.flatnonzero(np.isfinite(x).all(axis=1))
-    order = valid[np.argsort(-x[valid].sum(axis=1), kind="stable")]
-    front: list[int] = []
-    held: Array = np.empty((0, x.shape[1]))
-    for i in order:
-        if not np.any(np.all(held >= x[i], axis=1) & np.any(held > x[i], axis=1)):
-            front.append(int(i))
-            held = np.vstack([held, x[i]])
-    return Front(np.array(front, dtype=np.intp), len(x) - len(valid))

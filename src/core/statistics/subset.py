@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 from src.core.statistics.intervals import Array, Interval, least_se, normal_interval
 
 LEAST_REFERENCES = 400
@@ -42,7 +42,7 @@ class ItemModel:
 class SubsetEstimate:
     """A score over all `items` questions, estimated from those `asked`; never ranked as if measured.
 
-    value, se, interval: a share 0..1, or in the unit of `worth` where that was given.
+    value, se, interval: a share 0..1, or in the unit of `worth` if that was given.
     """
 
     value: float
@@ -61,7 +61,7 @@ def fit_item_model(correct: ArrayLike, dimensions: int = 2, sweeps: int = 40) ->
     """
     x = np.asarray(correct, float)
     if len(x) < LEAST_REFERENCES:
-        raise BadInput(f"Estimates need at least {LEAST_REFERENCES} reference models; there are {len(x)}.")
+        raise BadInputError(f"Estimates need at least {LEAST_REFERENCES} reference models; there are {len(x)}.")
     share = np.clip(x.mean(axis=0), 0.01, 0.99)
     centred = x - x.mean(axis=0)
     u, _, _ = np.linalg.svd(centred, full_matrices=False)
@@ -100,7 +100,7 @@ def choose_subset(strata: ArrayLike, size: int, rng: np.random.Generator) -> NDA
     _, label = np.unique(np.asarray(strata), return_inverse=True)
     counts = np.bincount(label)
     if size < 2 * len(counts) or size > len(label):
-        raise BadInput(f"{size} of {len(label)} questions cannot hold two of each of {len(counts)} strata.")
+        raise BadInputError(f"{size} of {len(label)} questions cannot hold two of each of {len(counts)} strata.")
     ideal = size * counts / counts.sum()
     take = np.minimum(np.maximum(np.floor(ideal).astype(int), 2), counts)
     for g in np.argsort(-(ideal - take), kind="stable"):
@@ -141,18 +141,36 @@ def estimate(
     x, (_, label) = np.asarray(scores, float), np.unique(np.asarray(strata), return_inverse=True)
     n, total = len(asked), len(label)
     if len(x) != n or total != len(model.intercepts):
-        raise BadInput(f"{n} questions came with {len(x)} scores, {len(model.intercepts)} items, {total} strata.")
+        raise BadInputError(f"{n} questions came with {len(x)} scores, {len(model.intercepts)} items, {total} strata.")
     if np.bincount(label[asked], minlength=label.max() + 1).min() < 2:
-        raise BadInput("Every stratum needs at least two questions asked; take them from choose_subset.")
+        raise BadInputError("Every stratum needs at least two questions asked; take them from choose_subset.")
     each = np.full(total, 1 / total) if worth is None else np.asarray(worth, float)
     weight = np.bincount(label, each) / np.bincount(label)
     if not np.allclose(each, weight[label]):
-        raise BadInput("Questions of one stratum must be worth the same; use the subtasks as strata.")
+        raise BadInputError("Questions of one stratum must be worth the same; use the subtasks as strata.")
     results = [_split_estimate(model, asked, x, label, rng) for _ in range(splits)]
     totals, variances = (np.mean(part, axis=0) for part in zip(*results, strict=True))
     value, se = float(weight @ totals), float(np.sqrt(weight**2 @ variances))
     se = max(se, float(each.sum()) * least_se(n) * float(np.sqrt(1 - n / total)))
     return SubsetEstimate(value, se, normal_interval(value, se, level), n, total)
+
+
+def clamped_mean(mean: float, se: float) -> float:
+    """Return a mean of subtasks that each count at least 0, from their unclamped mean in points.
+
+    Clamping each small task's estimate would count its noise: 13 points where the truth is 2. A model's true scores
+    over subtasks spread about their mean m like N(m, τ²); then the clamped mean is ψ(m, τ), with
+    ψ(m, t) = m Φ(m/t) + t φ(m/t) = E max(0, N(m, t²)), and ψ(m̂, √(τ² − se²)) is unbiased for it, since the error of
+    m̂ makes up the rest of the spread (deconvolution). τ = 7 + 0.4 m, 7 to 25, fits 24 subtasks of BBH over 112 models.
+    """
+    spread = float(np.clip(LEAST_SPREAD + SPREAD_SLOPE * mean, LEAST_SPREAD, MOST_SPREAD))
+    t = float(np.sqrt(max(0.0, spread**2 - se**2)))
+    if t == 0:
+        return max(0.0, mean)
+    return float(mean * ndtr(mean / t) + t * np.exp(-((mean / t) ** 2) / 2) / np.sqrt(2 * np.pi))
+
+
+LEAST_SPREAD, SPREAD_SLOPE, MOST_SPREAD = 7.0, 0.4, 25.0  # of a model's subtasks about their mean, in points
 
 
 def _split_estimate(
@@ -187,7 +205,10 @@ def _folds(strata: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.int
 
 
 def _newton(parameters: Array, design: Array, outcome: Array, penalty: Array, offset: Array | float = 0.0) -> Array:
-    """One Newton step of many ridge-penalised logistic regressions on one design (n, d): outcome (m, n) → (m, d)."""
+    """Return one Newton step of many ridge-penalised logistic regressions on one design (n, d).
+
+    Outcome (m, n) → (m, d).
+    """
     expected = expit(parameters @ design.T + offset)
     gradient = (outcome - expected) @ design - penalty * parameters
     d = design.shape[1]

@@ -1,7 +1,7 @@
 """Scores out of votes between pairs: Bradley–Terry with intervals.
 
 Bradley & Terry (1952), Biometrika 39; fitted as logistic regression, ties as half a win for either side; sandwich
-covariance after White (1982), clustered by voter where voters are known (Liang & Zeger 1986).
+covariance after White (1982), clustered by voter if voters are known (Liang & Zeger 1986).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit, softmax
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 from src.core.statistics.intervals import Array, Interval, z_value
 
 
-class Disconnected(BadInput):
+class DisconnectedError(BadInputError):
     """Some items were never beaten by the rest, or never met it: no scale holds them all."""
 
 
@@ -48,7 +48,7 @@ class BradleyTerry:
         return Interval(float(self.log_ability[i] - half), float(self.log_ability[i] + half), "sandwich", level)
 
     def elo(self, base: float = 1000.0) -> Array:
-        """The same on the chess scale: 400/ln 10 points a unit of θ, `base` for the average item."""
+        """Return the same on the chess scale: 400/ln 10 points a unit of θ, `base` for the average item."""
         return base + float(400 / np.log(10)) * self.log_ability
 
     def probability(self, a: str, b: str) -> float:
@@ -66,22 +66,26 @@ def bradley_terry(
     """Fit votes by maximum likelihood: Newton's method until the gradient vanishes.
 
     left, right: names; winner: "left", "right" or "tie"; counts: how often each line was seen (1 unless given);
-    voters: who voted, whose votes then stand or fall together. Raises Disconnected where no finite scale exists (Ford
+    voters: who voted, whose votes then stand or fall together. Raises DisconnectedError if no finite scale exists (Ford
     1957: every split of the items needs a win, or tie, both ways).
     """
     outcome = {"left": 1.0, "right": 0.0, "tie": 0.5}
     if len(left) != len(right) or len(left) != len(winner):
-        raise BadInput(f"{len(left)} left names, {len(right)} right names and {len(winner)} winners do not pair up.")
+        raise BadInputError(
+            f"{len(left)} left names, {len(right)} right names and {len(winner)} winners do not pair up."
+        )
     if unknown := sorted({str(w) for w in winner} - outcome.keys()):
-        raise BadInput(f"A vote's winner is left, right or tie, not {', '.join(map(repr, unknown))}.")
+        raise BadInputError(f"A vote's winner is left, right or tie, not {', '.join(map(repr, unknown))}.")
     names, ids = np.unique(np.asarray([*left, *right], dtype=str), return_inverse=True)
     a, b = ids[: len(left)], ids[len(left) :]
     if np.any(a == b):
-        raise BadInput(f"{names[a[a == b][0]]!r} was put to vote against itself.")
+        raise BadInputError(f"{names[a[a == b][0]]!r} was put to vote against itself.")
     y = np.array([outcome[str(w)] for w in winner])
     n = np.ones(len(y)) if counts is None else np.asarray(counts, float)
     if not len(y) or np.any(n < 0):
-        raise BadInput("There are no votes to count." if not len(y) else "A vote cannot be seen fewer than 0 times.")
+        raise BadInputError(
+            "There are no votes to count." if not len(y) else "A vote cannot be seen fewer than 0 times."
+        )
     votes = _Votes(len(names), a, b, y, n)
     _check_connected(names, votes)
     theta = _newton(votes)
@@ -120,7 +124,7 @@ def _newton(votes: _Votes) -> Array:
         theta = theta + step * min(1.0, 2 / max(np.abs(step).max(), 1e-12))  # long strides overshoot
         if np.abs(step).max() < 1e-10:
             return theta - theta.mean()
-    raise BadInput("The votes are too one-sided to put on a scale.")
+    raise BadInputError("The votes are too one-sided to put on a scale.")
 
 
 def _sandwich(votes: _Votes, theta: Array, voters: Sequence[object] | None) -> Array:
@@ -132,7 +136,7 @@ def _sandwich(votes: _Votes, theta: Array, voters: Sequence[object] | None) -> A
     _, voter = np.unique(np.asarray(voters, dtype=str), return_inverse=True)
     groups = int(voter.max()) + 1
     if groups < 2:
-        raise BadInput("All votes came from one voter; nothing tells how other voters would differ.")
+        raise BadInputError("All votes came from one voter; nothing tells how other voters would differ.")
     scores = np.zeros((groups, votes.p))
     np.add.at(scores, (voter, votes.a), votes.n * residual)
     np.add.at(scores, (voter, votes.b), -votes.n * residual)
@@ -152,7 +156,7 @@ def _check_connected(names: NDArray, votes: _Votes) -> None:
             smallest = np.bincount(label).argmin()
             group = [str(x) for x in names[label == smallest]]
             shown = ", ".join(group[:3]) + (f" and {len(group) - 3} more" if len(group) > 3 else "")
-            raise Disconnected(
+            raise DisconnectedError(
                 f"These votes give no common scale: {shown} {reason} ({parts} groups). "
                 "Collect votes across the groups, or rank each group by itself."
             )

@@ -17,13 +17,21 @@ from typing import IO, Any, TypeVar
 from urllib.parse import quote
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, HfFileSystem, constants
-from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
-from src.core.errors import Busy, Conflict, Corrupt, NotFound, StoreError, Throttled, Unknown
+from src.core.errors import (
+    BusyError,
+    ConflictError,
+    CorruptError,
+    NotFoundError,
+    StoreError,
+    ThrottledError,
+    UnknownOutcomeError,
+)
 from src.core.store.client import ServerClock, as_store_error, use_client
 from src.core.store.files import one_dataset, split_path
-from src.core.store.order import Order, Written
+from src.core.store.order import FileCommit, Order, first_commits
 from src.core.store.protocol import Entry, Rev
 from src.core.store.tree import Leaf, Trees
 
@@ -45,8 +53,8 @@ class HubStore:
         endpoint: str | None = None,
         cache_dir: str | Path | None = None,
         private: bool | None = None,
-        patience: float = 300.0,
-        polite: float = 30.0,
+        max_wait: float = 300.0,
+        jitter: float = 30.0,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
@@ -57,7 +65,7 @@ class HubStore:
         self._token = token
         self._api = HfApi(endpoint=self._endpoint, token=token, library_name="open-llm-leaderboard")
         self._blobs = Path(cache_dir or Path(constants.HF_HOME) / "board-blobs")
-        self._private, self._patience, self._polite = private, patience, polite
+        self._private, self._patience, self._polite = private, max_wait, jitter
         self._sleep, self._monotonic, self._rng = sleep, monotonic, rng or random.Random()
         self._hands_on = False  # a 429 at once, instead of waiting
         self._clock = ServerClock(monotonic)
@@ -84,15 +92,18 @@ class HubStore:
         at = rev or self.head(dataset)
         leaf = self._trees.find(dataset, at, rest) or self._find([rest], dataset, at).get(rest)
         if leaf is None:
-            raise NotFound(f"There is no {path} in {self.name} at {at[:7]}.")
+            raise NotFoundError(f"There is no {path} in {self.name} at {at[:7]}.")
         cached = self._blobs / leaf.oid[:2] / leaf.oid
-        if cached.is_file() and leaf.is_whole(data := cached.read_bytes()):
-            return data
+        with suppress(OSError):  # not there, or a disk that fails: it is asked for
+            if leaf.is_whole(data := cached.read_bytes()):
+                return data
 
         def call() -> bytes:
             data = self._get(f"/datasets/{self._repo(dataset)}/resolve/{at}/{quote(rest)}").content
             if not leaf.is_whole(data):
-                raise Corrupt(f"{path} came from {self.name} with {len(data)} bytes that are not what was committed.")
+                raise CorruptError(
+                    f"{path} came from {self.name} with {len(data)} bytes that are not what was committed."
+                )
             return data
 
         data = self._read_call(call, path)
@@ -112,7 +123,7 @@ class HubStore:
             # HTTP ranges of this size: what a page shows is a few kilobytes of hundreds of megabytes
             return files.open(f"datasets/{self._repo(dataset)}/{rest}", revision=at, block_size=RANGE)  # type: ignore[no-any-return]
         except FileNotFoundError as error:
-            raise NotFound(f"There is no {path} in {self.name} at {at[:7]}.") from error
+            raise NotFoundError(f"There is no {path} in {self.name} at {at[:7]}.") from error
         except Exception as error:
             raise as_store_error(error, path, writing=False) from error
 
@@ -124,30 +135,30 @@ class HubStore:
         moved = 0
 
         def look(doubt: bool) -> Rev | None:
-            """A revision that holds all of it already. Raises Conflict where something else lies there."""
+            """Return a revision that holds all of it already. Raises ConflictError if something else lies there."""
             nonlocal at
             at = self.head(dataset) if doubt else None
             there = self._find(list(contents), dataset, at)
             for path, leaf in there.items():
                 if not leaf.is_whole(contents[path]):
-                    raise Conflict(f"{dataset}/{path} is there already with other bytes; it is written once.")
+                    raise ConflictError(f"{dataset}/{path} is there already with other bytes; it is written once.")
             if len(there) < len(contents):
                 return None
             at = at or self.head(dataset)
             if not doubt and len(self._find(list(contents), dataset, at)) < len(contents):
-                raise Busy(f"{self.name} still shows {dataset} as it was before this was written.")
+                raise BusyError(f"{self.name} still shows {dataset} as it was before this was written.")
             return at
 
         def commit() -> Rev:
             nonlocal moved
-            # what may have landed is repeated only if nothing did since the look; where others write all the time,
+            # what may have landed is repeated only if nothing did since the look; if others write all the time,
             # the same bytes once more do no harm
             parent = at if moved < PARENTS else None
             try:
                 return self._commit(dataset, contents, (), parent, message)
-            except Conflict as error:
+            except ConflictError as error:
                 moved += 1
-                raise Busy(str(error)) from error
+                raise BusyError(str(error)) from error
 
         return self._write(dataset, look, commit, create=True)
 
@@ -165,10 +176,10 @@ class HubStore:
                 if there.keys() == contents.keys() and all(there[path].is_whole(contents[path]) for path in contents):
                     return at  # the outcome was unknown: it landed
                 if at != expect:
-                    raise Conflict(f"{dataset} in {self.name} moved on to {at}; read it again, then write.")
+                    raise ConflictError(f"{dataset} in {self.name} moved on to {at}; read it again, then write.")
             elif expect is None:
                 if self._exists(dataset):
-                    raise Conflict(f"There is a {dataset} in {self.name} already; read it, then write.")
+                    raise ConflictError(f"There is a {dataset} in {self.name} already; read it, then write.")
                 self._create(dataset)
                 expect = self.head(dataset)
             return None
@@ -189,14 +200,28 @@ class HubStore:
             self._read_call(lambda: self._get("/api/datasets", params={"limit": 1}), "the Hub's clock")
         return self._clock.now()
 
+    def check_write(self, dataset: str) -> None:
+        """Raise DeniedError if this token may not write to `dataset`, or if there is no token."""
+
+        def call() -> None:
+            try:
+                self._get(f"/api/datasets/{self._repo(dataset)}/auth-check/write")
+            except HfHubHTTPError as error:
+                if not isinstance(error, RepositoryNotFoundError) and error.response.status_code != 404:
+                    raise
+                # the dataset is not there yet, or the server has no such check
+                self._get("/api/whoami-v2")
+
+        self._read_call(call, f"write access to {dataset}")
+
     def impatient(self) -> HubStore:
-        """The same store, which hands on a 429 for an append: for who finds more to write until it is over."""
+        """Return the same store, which hands on a 429 for an append: for who finds more to write until it is over."""
         other = copy.copy(self)
         other._hands_on = True
         return other
 
-    def wait_out(self, error: Throttled, waited: float) -> float | None:
-        """Waits as a 429 asks and returns for how long, with what was `waited` before; None: patience is over."""
+    def wait_out(self, error: ThrottledError, waited: float) -> float | None:
+        """Wait as a 429 asks and returns for how long, with what was `waited` before; None: patience is over."""
         wait = self._pause(error, 0)
         if waited + wait > self._patience:
             return None
@@ -206,7 +231,7 @@ class HubStore:
     def _write(
         self, dataset: str, look: Callable[[bool], Rev | None], commit: Callable[[], Rev], create: bool = False
     ) -> Rev:
-        """Looks, writes, and after every doubtful outcome looks again before it writes again."""
+        """Look, writes, and after every doubtful outcome looks again before it writes again."""
         started, tries, doubt = self._monotonic(), 0, False
         hands_on = self._hands_on and create
         while True:
@@ -216,38 +241,40 @@ class HubStore:
                     return rev
                 try:
                     rev = commit()
-                except Conflict:
+                except ConflictError:
                     if not doubt:
                         raise
                 else:
                     if not doubt:
                         return rev
                 # after a doubt the client may find nothing to do at a head of yesterday: only a look settles it
-            except NotFound:
+            except NotFoundError:
                 if not create:
                     raise
                 self._create(dataset)
                 create = False
                 continue
-            except (Busy, Throttled, Unknown, Corrupt) as doubtful:
-                error, doubt = doubtful, doubt or isinstance(doubtful, Unknown)
-                if hands_on and not doubt and isinstance(error, Throttled):
+            except (BusyError, ThrottledError, UnknownOutcomeError, CorruptError) as doubtful:
+                error, doubt = doubtful, doubt or isinstance(doubtful, UnknownOutcomeError)
+                if hands_on and not doubt and isinstance(error, ThrottledError):
                     raise
             wait = self._pause(error, tries)
             if self._monotonic() - started + wait > self._patience:
-                raise error or Unknown(f"Whether {dataset} in {self.name} was written is not known; look again later.")
+                raise error or UnknownOutcomeError(
+                    f"Whether {dataset} in {self.name} was written is not known; look again later."
+                )
             self._sleep(wait)
             tries += 1
 
     def _exists(self, dataset: str) -> bool:
         try:
             self.head(dataset)
-        except NotFound:
+        except NotFoundError:
             return False
         return True
 
     def _read_call(self, call: Callable[[], T], what: str) -> T:
-        """A call that changes nothing: repeated while patience lasts."""
+        """Return a call that changes nothing: repeated while patience lasts."""
         started, tries = self._monotonic(), 0
         while True:
             try:
@@ -257,7 +284,7 @@ class HubStore:
                     raise
                 except Exception as error:
                     raise as_store_error(error, f"{what} in {self.name}", writing=False) from error
-            except (Busy, Throttled, Unknown, Corrupt) as error:
+            except (BusyError, ThrottledError, UnknownOutcomeError, CorruptError) as error:
                 wait = self._pause(error, tries)
                 if tries >= READ_TRIES or self._monotonic() - started + wait > self._patience:
                     raise
@@ -265,7 +292,7 @@ class HubStore:
                 tries += 1
 
     def _pause(self, error: StoreError | None, tries: int) -> float:
-        if isinstance(error, Throttled):
+        if isinstance(error, ThrottledError):
             return error.retry_after + self._polite * self._rng.random()
         return float(min(30.0, 0.5 * 2**tries) * (0.5 + self._rng.random()))
 
@@ -296,7 +323,7 @@ class HubStore:
             raise as_store_error(error, f"{dataset} in {self.name}", writing=True) from error
 
     def _find(self, paths: Sequence[str], dataset: str, rev: Rev | None, expand: bool = False) -> dict[str, Leaf]:
-        """Those of the paths that are files at `rev`."""
+        """Return those of the paths that are files at `rev`."""
 
         def call(part: Sequence[str]) -> dict[str, Leaf]:
             found = self._api.get_paths_info(
@@ -320,11 +347,24 @@ class HubStore:
         except EntryNotFoundError:
             return []
 
-    def _written(self, paths: Sequence[str], rev: Rev | None) -> dict[str, Written]:
-        """When and in which commit each of these files was written last."""
+    def _written(self, paths: Sequence[str], rev: Rev | None) -> dict[str, FileCommit]:
+        """Return when and in which commit each of these files was written last."""
         dataset, _ = split_path(paths[0])
-        found = self._find([split_path(path)[1] for path in paths], dataset, rev, expand=True)
-        return {f"{dataset}/{rest}": leaf.written for rest, leaf in found.items() if leaf.written}
+        at = rev or self.head(dataset)
+        leaves = self._find([split_path(path)[1] for path in paths], dataset, at, expand=True)
+        written = {f"{dataset}/{rest}": leaf.written for rest, leaf in leaves.items() if leaf.written}
+        if untold := [f"{dataset}/{rest}" for rest, leaf in leaves.items() if not leaf.written]:
+            written |= first_commits(untold, self._commits(dataset, at), self.list)
+        return written
+
+    def _commits(self, dataset: str, rev: Rev) -> Sequence[FileCommit]:
+        """Return every commit up to `rev`, oldest first."""
+
+        def call() -> Sequence[FileCommit]:
+            commits = self._api.list_repo_commits(self._repo(dataset), revision=rev, repo_type="dataset")
+            return [FileCommit(commit.created_at, commit.commit_id) for commit in reversed(commits)]
+
+        return self._read_call(call, dataset)
 
     def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         sent = self._monotonic()

@@ -1,17 +1,18 @@
-"""The order in which the Hub's commits wrote files: by their dates, and exactly where dates are too close to tell."""
+"""The order in which the Hub's commits wrote files: by their dates, and exactly if dates are too close to tell."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
-from src.core.errors import NotFound
+from src.core.errors import NotFoundError
 from src.core.store.protocol import Entry, Rev
 
 
-class Written(NamedTuple):
+class FileCommit(NamedTuple):
     """The commit that last wrote a file."""
 
     date: datetime
@@ -29,23 +30,23 @@ class Order:
     def __init__(
         self,
         name: str,
-        written: Callable[[Sequence[str], Rev | None], Mapping[str, Written]],
+        written: Callable[[Sequence[str], Rev | None], Mapping[str, FileCommit]],
         listing: Callable[[str, Rev], Sequence[Entry]],
     ) -> None:
         self._name, self._ask, self._listing = name, written, listing
-        self._written: dict[str, Written] = {}
+        self._written: dict[str, FileCommit] = {}
         self._held: dict[tuple[str, Rev], frozenset[str]] = {}
 
     def of(self, paths: Sequence[str], rev: Rev | None) -> Sequence[str]:
-        """These files of one folder, first written first, those of one commit as given.
+        """Return files of one folder, first written first, those of one commit as given.
 
-        Raises NotFound for one that is not there at `rev`.
+        Raises NotFoundError for one that is not there at `rev`.
         """
         unknown = [path for path in paths if path not in self._written]
         if unknown:
             self._written |= self._ask(unknown, rev)
         if missing := [path for path in paths if path not in self._written]:
-            raise NotFound(f"There is no {missing[0]} in {self._name}.")
+            raise NotFoundError(f"There is no {missing[0]} in {self._name}.")
         group = self._groups(paths)
         crowded = {group[a] for a, b in pairwise(group) if group[a] == group[b] and self._rev(a) != self._rev(b)}
         # a folder that only grows held the fewer of these files, the earlier the commit
@@ -65,8 +66,34 @@ class Order:
         return self._written[path].rev
 
     def _at(self, path: str) -> frozenset[str]:
-        """What the folder of a file held at the commit that wrote it."""
+        """Return what the folder of a file held at the commit that wrote it."""
         place = (path.rpartition("/")[0], self._rev(path))
         if place not in self._held:
             self._held[place] = frozenset(entry.path for entry in self._listing(*place))
         return self._held[place]
+
+
+def first_commits(
+    paths: Sequence[str], commits: Sequence[FileCommit], listing: Callable[[str, Rev], Sequence[Entry]]
+) -> dict[str, FileCommit]:
+    """Return the commit that first held each path, for servers that do not say which commit wrote a file.
+
+    Args:
+        paths: Files of one folder, each written once and there at the last of `commits`.
+        commits: Every commit of the dataset, oldest first.
+        listing: Return the entries of a folder at a revision. Called O(log commits) times for each path, and at most
+            once for each commit.
+    """
+    folder, held = paths[0].rpartition("/")[0], dict[Rev, frozenset[str]]()
+
+    def is_there(path: str, commit: FileCommit) -> bool:
+        if commit.rev not in held:
+            held[commit.rev] = frozenset(entry.path for entry in listing(folder, commit.rev))
+        return path in held[commit.rev]
+
+    found: dict[str, FileCommit] = {}
+    for path in paths:
+        first = bisect_left(commits, True, key=lambda commit: is_there(path, commit))
+        if first < len(commits):
+            found[path] = commits[first]
+    return found

@@ -12,7 +12,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from tests.bench import report
+from tests.bench import shown, verdict
 from tests.bench.board.server import server
 from tests.bench.board.store import imported, sync
 from tests.bench.board.table import table
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--only", default="table,server,sync", help="which parts to run")
     args = parser.parse_args()
     parts = args.only.split(",")
-    report("load average", os.getloadavg()[0], "processes", "the smaller, the surer the seconds", None)
+    shown("load average (the smaller, the surer the seconds)", os.getloadavg()[0], "processes")
     with tempfile.TemporaryDirectory() as folder:
         for rows in ROWS[:1] if args.quick else ROWS:
             store = imported(rows, Path(folder) / str(rows))
@@ -36,6 +36,7 @@ def main() -> None:
                 server(rows, store)
             if "sync" in parts:
                 sync(rows, store)
+    raise SystemExit(verdict())
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.board.made_up import frame
+from tests.boards.made_up import frame
 
 LINE = {"offline": False, "latency": 40, "downloadThroughput": 2_500_000, "uploadThroughput": 2_500_000}
 
@@ -28,12 +27,15 @@ PAINTED = """
   look();
 })
 """
-FIRST_ROW = f"window.firstRow = ({PAINTED})(() => document.querySelector(SELECTOR)?.textContent);"
+FIRST_ROW = f"""window.firstRow = ({PAINTED})(() => document.querySelector(SELECTOR)?.textContent);
+window.shifts = 0;
+new PerformanceObserver(list => list.getEntries().forEach(entry => {{ window.shifts += entry.value; }}))
+  .observe({{ type: 'layout-shift', buffered: true }});"""
 
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """The machine's own Chromium."""
+    """Return the machine's own Chromium."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         raise SystemExit("This measures a real browser: `apt-get install chromium`.")
@@ -45,7 +47,7 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def opened(chromium: Browser, url: str, selector: str | None) -> Iterator[Page]:
-    """A page in a fresh profile, at the end of the slow line, when what `selector` names has been painted."""
+    """Return a page in a fresh profile, at the end of the slow line, when what `selector` names has been painted."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     if selector:
@@ -59,7 +61,7 @@ def opened(chromium: Browser, url: str, selector: str | None) -> Iterator[Page]:
 
 @contextmanager
 def served(what: str, argument: str) -> Iterator[str]:
-    """A page in a process of its own: "board" of a store, "empty", or "dataframe" of so many rows."""
+    """Serve a page in a separate process: "board" of a store, "empty", or "dataframe" of `argument` rows."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -86,20 +88,19 @@ pids: dict[str, int] = {}
 
 
 def serve(what: str, argument: str, port: int) -> None:
-    """Runs in its own process until killed."""
+    """Run in its own process until killed."""
     import gradio as gr
 
     plain: dict[str, Any] = {"server_port": port, "ssr_mode": False, "quiet": True, "run_history": False}
     if what == "board":
-        from src.board.opening import open_board
+        from src.board.live.opening import open_board
         from src.settings import Settings
         from src.ui.app import build_app, launch
 
         settings = Settings(store=argument, port=port)
         board = open_board(settings)
         board.start()
-        launch(build_app(board, settings), board, settings, prevent_thread_lock=True, quiet=True)
-        threading.Event().wait()
+        launch(build_app(board, settings), board, settings).wait()
     with gr.Blocks(analytics_enabled=False) as demo:
         if what == "empty":
             gr.HTML("<p id='nothing'>nothing</p>")
@@ -112,5 +113,5 @@ def serve(what: str, argument: str, port: int) -> None:
 
 
 def p95(values: list[float]) -> float:
-    """The value that 95 in a hundred do not exceed."""
+    """Return the 95th percentile."""
     return sorted(values)[min(len(values) - 1, int(0.95 * len(values)))]

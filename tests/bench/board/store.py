@@ -8,15 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench import report
-from tests.board.made_up import frame
+from tests.bench import report, shown
+from tests.boards.made_up import frame
 
 ROOT = Path(__file__).parents[3]
 
 
 def imported(rows: int, folder: Path) -> Path:
-    """A board of so many made-up rows, brought in as an operator would; says how long that took."""
-    from src.core.frame import to_contents
+    """Import a board of synthetic rows as an operator would, print the time and return the store."""
+    from src.core.frames.frame import to_contents
     from src.core.suites import load
 
     folder.mkdir(parents=True)
@@ -24,7 +24,7 @@ def imported(rows: int, folder: Path) -> Path:
     to_contents(frame(rows), load("open-llm-v2")).to_parquet(table)
     began = time.perf_counter()
     bring_in(table, store)
-    report(f"import of {rows:,} rows", round(time.perf_counter() - began, 1), "s", "", None)
+    shown(f"import of {rows:,} rows", round(time.perf_counter() - began, 1), "s")
     return store
 
 
@@ -37,9 +37,9 @@ def bring_in(table: Path, store: Path) -> None:
 
 
 def sync(rows: int, store: Path) -> None:
-    """What a sync asks of the store when nothing, and when one file, has changed."""
-    from src.board.snapshot import Board
-    from src.core.frame import to_contents
+    """Count the store's calls in a sync after no change and after one changed file."""
+    from src.board.live.snapshot import Board
+    from src.core.frames.frame import to_contents
     from src.core.store import LocalStore
     from src.core.suites import load
 
@@ -47,7 +47,9 @@ def sync(rows: int, store: Path) -> None:
     board = Board(counted, None, local=True)
     began = time.perf_counter()
     board.sync()
-    report(f"first sync, {rows:,} rows", round(time.perf_counter() - began, 2), "s", "", None)
+    shown(f"first sync, {rows:,} rows", round(time.perf_counter() - began, 2), "s")
+    here = len(board.snapshot("open-llm-v2").frame)
+    report("rows after the first sync", here, "rows", f"{rows:,}", here == rows)
     counted.calls.clear()
     began = time.perf_counter()
     board.sync()
@@ -69,7 +71,7 @@ def sync(rows: int, store: Path) -> None:
 
 
 class Counting:
-    """A store that writes down what it is asked."""
+    """A store that records its calls."""
 
     def __init__(self, store: Any) -> None:
         self._store = store

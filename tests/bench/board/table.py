@@ -9,7 +9,7 @@ from statistics import median
 
 from playwright.sync_api import Browser, CDPSession, Page
 
-from tests.bench import report
+from tests.bench import report, shown
 from tests.bench.board.browsing import browser, opened, p95, served
 
 # from the hardware's event to the frame that holds the answer: a handler runs in the task of the input or click that
@@ -41,51 +41,68 @@ def table(rows: int, store: Path, quick: bool = False) -> None:
         first = median(firsts["ours"])
         ratio = median(one / other for one, other in zip(firsts["ours"], firsts["empty"], strict=True))
         peer = f"empty Gradio page: {median(firsts['empty']):.0f} ms"
-        goal = "≤ 1.15 × an empty Gradio page"
-        report(f"first row painted, {rows:,} rows", round(first), "ms", goal, ratio <= 1.15, peer, round(ratio, 2))
+        goal = "≤ 0.4 × an empty Gradio page"
+        report(f"first row painted, {rows:,} rows", round(first), "ms", goal, ratio <= 0.4, peer, round(ratio, 2))
+        early_key(chromium, ours, rows)
         with opened(chromium, ours, FIRST_NAME) as page:
             page.wait_for_selector(".lt:not([aria-busy])")
             page.wait_for_timeout(1500)
+            shift = round(page.evaluate("window.shifts"), 4)
+            report(f"layout shift of a visit, {rows:,} rows", shift, "", "none", shift == 0)
             mine = handled(page, ".lt-search input", ".lt-sizes .lt-chip", words)
             mine |= {"scroll frame": frames(page, ".lt-scroll"), "heap": [megabytes(page)], "first": [first]}
         # with 100,000 rows as its value, gr.Dataframe does not launch
         theirs = data_frame(chromium, rows, words) if rows < 100_000 else {}
-    for what, title, unit, most in GOALS:
+    for what, title, unit, peer_what, most in GOALS:
         if what not in mine:
             continue
         value = p95(mine[what])
-        peer_value = p95(theirs[what]) if theirs.get(what) else None
+        peer_value = p95(theirs[peer_what]) if theirs.get(peer_what) else None
+        share = round(value / peer_value, 2) if peer_value else None
         report(
             f"{title}, {rows:,} rows",
             round(value, 1),
             unit,
-            f"≤ {most} {unit}" if most else "less than gr.Dataframe",
-            value <= most if most else value < peer_value if peer_value else None,
+            f"≤ {most:g} × gr.Dataframe's {peer_what}",
+            share <= most if share is not None else None,
             f"gr.Dataframe: {peer_value:.0f} {unit}" if peer_value else None,
-            round(value / peer_value, 2) if peer_value else None,
+            share,
         )
         if what in ("key", "filter click"):
-            report(f"{title.replace('p95', 'median')}, {rows:,} rows", round(median(mine[what]), 1), unit, "", None)
+            shown(f"{title.replace('p95', 'median')}, {rows:,} rows", round(median(mine[what]), 1), unit)
 
 
 FIRST_NAME = ".lt-rows .lt-start"
 WORDS = ("instruct", "estuary 7", "fjord math")
 """What is typed and taken back, key by key."""
 
-GOALS: tuple[tuple[str, str, str, float | None], ...] = (
-    ("key", "key to painted rows, p95", "ms", 40),
-    ("key, main thread", "main thread busy for a key and what follows it, p95", "ms", None),
-    ("filter click", "filter click to painted rows, p95", "ms", 40),
-    ("filter click, main thread", "main thread busy for a filter click and what follows it, p95", "ms", None),
-    ("scroll frame", "frames while scrolling, p95", "ms", 25),
-    ("heap", "heap and buffers after use", "MB", 40),
-    ("first", "first row against gr.Dataframe", "ms", None),
+GOALS = (
+    ("key", "key to painted rows, p95", "ms", "key", 0.15),
+    ("key, main thread", "main thread busy for a key and what follows it, p95", "ms", "key, main thread", 1.0),
+    ("filter click", "filter click to painted rows, p95", "ms", "key", 0.15),
+    ("filter click, main thread", "main thread busy for a filter click, p95", "ms", "key, main thread", 1.0),
+    ("scroll frame", "frames while scrolling, p95", "ms", "scroll frame", 0.15),
+    ("heap", "heap and buffers after use", "MB", "heap", 1.0),
+    ("first", "first row against gr.Dataframe", "ms", "first", 1.0),
 )
-"""What is measured, what it is called, its unit, and the most it may be."""
+"""What is measured, its name and unit, the measure of gr.Dataframe that it is judged by, and the most times that."""
+
+
+def early_key(chromium: Browser, url: str, rows: int) -> None:
+    """Press keys 100 ms after the first row: before the script and the rows have come, on the slow line."""
+    with opened(chromium, url, FIRST_NAME) as page:
+        page.wait_for_timeout(100)
+        for key in "/7b":
+            page.keyboard.press(key)
+        page.wait_for_selector(".lt:not([aria-busy])")
+        page.wait_for_timeout(500)
+        typed, answered = page.evaluate("[document.querySelector('[name=q]').value, location.search]")
+        kept = (typed, answered) == ("7b", "?q=7b")
+        report(f"keys pressed 100 ms after the first row, {rows:,} rows", int(kept), "kept", "kept", kept)
 
 
 def data_frame(chromium: Browser, rows: int, words: Sequence[str]) -> dict[str, list[float]]:
-    """The same measures of `gr.Dataframe` with the columns a newcomer sees."""
+    """Return the same measures of `gr.Dataframe` with the columns a newcomer sees."""
     with served("dataframe", str(rows)) as url, opened(chromium, url, ".gradio-container td [role=button], td") as page:
         first = page.evaluate("window.firstRow")
         page.wait_for_timeout(1500)
@@ -112,6 +129,8 @@ def handled(page: Page, search: str, chip: str | None, words: Sequence[str]) -> 
             spent.append(1000 * (busy(session) - before))
         page.wait_for_timeout(300)
         found[what] = page.evaluate("window.answers")
+        missing = len(acts) - len(found[what])
+        report(f"{what}s that were not answered, of {len(acts)}", missing, "acts", "0", missing == 0, sample=len(acts))
         found[f"{what}, main thread"] = spent
 
     page.click(search)

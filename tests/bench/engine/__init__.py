@@ -2,5 +2,5 @@
 
 import os
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before anybody imports what reads them
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the libraries that read them are imported
 os.environ.setdefault("TQDM_DISABLE", "1")

@@ -14,9 +14,7 @@ SOURCE = Path(__file__).resolve().parents[4] / "shared" / "benchmarks"
 
 
 def ours(model: Any, tokenizer: Any, **arguments: Any) -> Any:
-    from evaluator import engine
 
-    engine.register()
     from evaluator.engine.model import PrefixTree
 
     return PrefixTree(model, tokenizer=tokenizer, **arguments)
@@ -29,7 +27,7 @@ def theirs(model: Any, tokenizer: Any, batch: int) -> Any:
 
 
 def data() -> Path:
-    """The offline datasets, laid out once a machine."""
+    """Return the offline datasets, laid out once a machine."""
     import tempfile
 
     return suite.write_datasets(SOURCE, Path(tempfile.gettempdir()) / f"engine-bench-{os.getuid()}")

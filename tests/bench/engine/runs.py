@@ -1,4 +1,4 @@
-"""What a run takes and survives: its memory, and kills."""
+"""The memory of a run, and its recovery after kills."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from tests.bench import report
+from tests.bench import report, shown
 from tests.bench.engine.peers import SOURCE, data, ours, quiet, ratio, theirs
 from tests.evaluator.engine import suite
 
 
 def memory(quick: bool) -> None:
-    """Peak memory over the loaded model, ours and hf's, with a vocabulary of 128,000."""
+    """Measure peak memory beyond the loaded model, ours and hf's, with a vocabulary of 128,000."""
     import multiprocessing
 
     with multiprocessing.get_context("spawn").Pool(1) as pool:  # nothing has grown there yet
@@ -23,7 +23,7 @@ def memory(quick: bool) -> None:
     for batch, (bytes_, rows) in zip(STOCK_BATCHES, others, strict=True):
         report(
             f"peak memory over the model, hf at batch {batch}", mine / 2**20, "MiB", "≤ hf's", mine <= bytes_, "hf",
-            ratio(mine, bytes_),
+            ratio(mine, bytes_), sample=widest,
         )  # fmt: skip
         report(
             f"most rows through the LM head at once, hf at batch {batch}", widest, "rows", "< hf's", widest < rows,
@@ -50,7 +50,7 @@ def peaks(limit: int) -> list[tuple[int, int]]:
     for lm in (ours(model, tokenizer), *(theirs(model, tokenizer, batch) for batch in STOCK_BATCHES)):
         rows[:] = [0]
         before = resident("VmRSS")
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        Path("/proc/self/clear_refs").write_text("5")  # reset the peak
         for some in requests.values():
             lm.loglikelihood(some, disable_tqdm=True)
         found.append((resident("VmHWM") - before, max(rows)))
@@ -64,7 +64,7 @@ def resident(name: str) -> int:
 
 
 def resume(quick: bool) -> None:
-    """Kill -9 at random moments: the results of the run that goes on, and the work it repeats."""
+    """Kill a run at random moments; compare the resumed run's results, and count repeated work."""
     import json
     import signal
     import subprocess
@@ -103,8 +103,8 @@ def resume(quick: bool) -> None:
     forwarded = sum(int(line) for line in (folder / "killed.tokens").read_text().split())
     found = json.loads((folder / "killed.json").read_text())
     report("kills", kills, "kill -9", "≥ 3", kills >= 3)
-    report("resumed result file identical", int(found == whole), "bool", "1", found == whole)
+    report("resumed result file identical", int(found == whole), "bool", "1", found == whole, sample=total)
     once = sum(int(line) for line in (folder / "whole.tokens").read_text().split())
     again = max(0.0, forwarded / once - 1)
     report(f"work repeated after {kills} kills ({once} tokens in all)", again, "share", "< 2 %", again < 0.02)
-    report("work repeated by one", again / max(1, kills), "share", "told", None)
+    shown("work repeated by one", again / max(1, kills), "share")

@@ -8,17 +8,18 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi, constants
 
-from src.core.errors import NotFound, StoreError
+from evaluator.box.tiny_model import make_llama
+from src.core.errors import NotFoundError, StoreError
+from src.core.model.card import parse_card
 from src.core.model.checks import Repository, examine, facts
 from src.core.model.source import HubModel
-from tests.evaluator.tiny import make_llama
-from tests.hub import Hub, in_process
+from tools.hub import Hub, in_process
 
 
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HfApi]:
+@pytest.fixture(params=["hub", "sparse hub"])
+def hub(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HfApi]:
     """A stand-in Hub that holds `alice/tiny`, reached by the unmodified client."""
-    with in_process(Hub()) as endpoint:
+    with in_process(Hub(sparse=request.param == "sparse hub")) as endpoint:
         monkeypatch.setattr(constants, "ENDPOINT", endpoint)
         api = HfApi(endpoint=endpoint, token="hf_alice")
         api.create_repo("alice/tiny")
@@ -33,7 +34,7 @@ def test_every_check_passes_on_what_the_hub_serves(hub: HfApi) -> None:
     repository = Repository(model, "float32")
     assert [check.sentence for check in examine(repository) if check.state == "refused"] == []
     assert (facts(repository).params_b or 0) > 0
-    assert model.about.license == "mit"
+    assert facts(repository).license == "mit"
 
 
 def test_a_file_is_read_in_part(hub: HfApi, tmp_path: Path) -> None:
@@ -53,8 +54,26 @@ def test_a_commit_stays_what_it_was(hub: HfApi) -> None:
     assert now.revision != before.revision
 
 
+@pytest.mark.parametrize(
+    ("head", "license"),
+    [
+        ("---\nlicense: mit\n---\n", "mit"),
+        ("\ufeff---\r\nlicense: apache-2.0\r\n---\r\n", "apache-2.0"),
+        ("---\nlicense: [mit, cc-by-4.0]\n---\n", "mit, cc-by-4.0"),
+        ("---\nlicense:\n---\n", None),
+        ("---\nlicense: {a: b}\n---\n", None),
+        ("---\n\t- no: yaml: at all\n---\n", None),
+        ("license: mit\n", None),
+    ],
+)
+def test_the_licence_is_what_the_card_itself_says(head: str, license: str | None) -> None:
+    card = parse_card(f"{head}# A model\n".encode())
+    assert card.license == license
+    assert card.text.strip().endswith("# A model")
+
+
 def test_what_is_not_there_is_said(hub: HfApi) -> None:
-    with pytest.raises(NotFound, match="no public model `alice/gone`"):
+    with pytest.raises(NotFoundError, match="no public model `alice/gone`"):
         HubModel("alice/gone")
     with pytest.raises(StoreError):
         HubModel("alice/tiny", "no-such-branch")

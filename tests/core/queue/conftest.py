@@ -12,8 +12,9 @@ import pytest
 from src.core.queue import Queue
 from src.core.store import LocalStore
 from src.core.store.hub import HubStore
-from tests.core.boards import Clock, Meddled
-from tests.hub import Hub, in_process
+from tests.doubles.clock import Clock
+from tests.doubles.stores import Meddled
+from tools.hub import Hub, in_process
 
 
 @pytest.fixture
@@ -21,12 +22,12 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["folder", "hub"])
+@pytest.fixture(params=["folder", "hub", "sparse hub"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Meddled]:
     if request.param == "folder":
         yield Meddled(LocalStore(tmp_path / "board", clock=clock.moment))
         return
-    with in_process(Hub(clock=clock)) as endpoint:
+    with in_process(Hub(clock=clock, sparse=request.param == "sparse hub")) as endpoint:
         yield Meddled(
             HubStore(
                 "owner", token="hf_owner", endpoint=endpoint, cache_dir=tmp_path, monotonic=clock, sleep=clock.tick,

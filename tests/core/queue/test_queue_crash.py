@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from src.core.errors import BadInput, NotFound
+from src.core.errors import BadInputError, NotFoundError
 from src.core.lifecycle import Status
-from src.core.queue import Claim, LeaseLost, Queue, request_key
-from src.core.store import LocalStore, Store
+from src.core.queue import Claim, LeaseLostError, Queue, request_key
+from src.core.store import LocalStore
 from src.core.store.hub import HubStore
-from tests.core.boards import Clock, ask
+from tests.boards.requests import ask
 from tests.core.crashing import Killed, dying_client, killed_at
-from tests.hub import Hub
+from tests.doubles.clock import Clock
+from tools.hub import Hub
 
 SHA = "a" * 40
 MODELS = ["org/failed", "org/done", "org/held", "org/next", "org/wait"]
@@ -41,7 +42,7 @@ def take(queue: Queue, model: str) -> Claim:
 def held(queue: Queue) -> Claim:
     """The claim that `before` left with `box`, as its process would still have it."""
     standing = queue.snapshot()[request_key(ask("org/held"))]
-    story = queue._reader.story(standing.key, None)
+    story = queue._reader.state_of(standing.key, None)
     assert story.holder is not None
     assert standing.since is not None
     assert standing.until is not None
@@ -60,7 +61,7 @@ ACTS: dict[str, Callable[[Queue], object]] = {
     "finish": lambda queue: queue.finish(held(queue), ["results/held.json"]),
     "finish and claim": lambda queue: queue.finish(held(queue), ["results/held.json"], then=lambda request: True),
     "fail": lambda queue: queue.fail(held(queue), "crashed", "boom"),
-    "give back": lambda queue: queue.give_back(held(queue)),
+    "give back": lambda queue: queue.release(held(queue)),
     "cancel": lambda queue: queue.cancel(key("org/wait"), by="alice"),
     "retry": lambda queue: queue.retry(key("org/failed"), by="alice"),
     "vote": lambda queue: queue.vote("org/wait", SHA, "bob"),
@@ -68,9 +69,9 @@ ACTS: dict[str, Callable[[Queue], object]] = {
 }
 
 
-def recovers(store: Store, clock: Clock, act: str) -> None:
+def recovers(queue: Queue, clock: Clock, act: str) -> None:
     """What was promised before is kept, the act can be done again, and every request still comes to an end."""
-    queue = Queue(store)
+    store = queue.store
     state = queue.snapshot()
     assert {key(model) for model in MODELS} <= state.standings.keys()
     assert state[key("org/done")].status is Status.FINISHED
@@ -112,7 +113,7 @@ def kill_in_a_folder(tmp_path: Path, act: str) -> list[str]:
         root = tmp_path / str(len(steps))
         shutil.copytree(tmp_path / "start", root)
         step = killed_at(len(steps) + 1, partial(act_in, root, clock, act))
-        recovers(LocalStore(root, clock=clock.moment), clock, act)
+        recovers(Queue(LocalStore(root, clock=clock.moment)), clock, act)
         if step is None:
             return steps
         steps.append(step)
@@ -135,7 +136,7 @@ def kill_on_the_hub(tmp_path: Path, act: str) -> list[str]:
             except Killed:
                 pass
         with dying_client(hub, 10**9):
-            recovers(board(tmp_path, clock), clock, act)
+            recovers(Queue(board(tmp_path, clock)), clock, act)
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -165,7 +166,7 @@ def test_a_box_that_died_after_its_results_were_accepted_finds_them_accepted(tmp
     queue.finish(claim, ["results/1.json"])
     reborn = Queue(LocalStore(tmp_path, clock=clock.moment))
     clock.tick(5)
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         reborn.finish(claim, ["results/2.json"])
     assert reborn.results(claim.key) == ("results/1.json",)
 
@@ -193,5 +194,5 @@ def test_errors_of_a_dead_queue_are_those_of_a_living_one(tmp_path: Path) -> Non
     queue = Queue(LocalStore(tmp_path))
     assert queue.claim("box") is None
     assert queue.snapshot().standings == {}
-    with pytest.raises((NotFound, BadInput)):
+    with pytest.raises((NotFoundError, BadInputError)):
         queue.cancel("0" * 32, by="alice")

@@ -7,12 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from src.core.errors import BadInput
-from src.core.lifecycle import Status, may_move
-from src.core.queue import FAILURES, Claim, LeaseLost, Queue
-from src.core.queue.events import POISON
+from src.core.errors import BadInputError
+from src.core.lifecycle import EXPIRES, MOVES, Status
+from src.core.queue import FAILURES, Claim, LeaseLostError, Queue
+from src.core.queue.events import MAX_CLAIMS
 from src.core.queue.failures import AGAIN
-from tests.core.boards import HOUR, Clock, ask, claimed, put_old, status
+from tests.boards.requests import HOUR, ask, claimed, put_old, status
+from tests.doubles.clock import Clock
 
 # PENDING ends: claimed, or cancelled
 
@@ -22,14 +23,19 @@ def test_a_waiting_request_is_claimed_and_shown_as_running(queue: Queue, clock: 
     assert status(queue, key) is Status.PENDING
     claim = claimed(queue, "box-7")
     standing = queue.snapshot()[key]
-    assert (claim.key, claim.slot, claim.until) == (key, 1, clock.moment() + timedelta(hours=1))
-    assert (standing.status, standing.box, standing.slot, standing.until) == ("RUNNING", "box-7", 1, claim.until)
+    assert (claim.key, claim.fencing_token, claim.until) == (key, 1, clock.moment() + timedelta(hours=1))
+    assert (standing.status, standing.box, standing.fencing_token, standing.until) == (
+        "RUNNING",
+        "box-7",
+        1,
+        claim.until,
+    )
     assert status(queue, key) is Status.RUNNING
 
 
 def test_a_waiting_request_is_cancelled_by_who_sent_it_and_by_nobody_else(queue: Queue) -> None:
     key = queue.submit(ask()).key
-    with pytest.raises(BadInput, match="Only alice"):
+    with pytest.raises(BadInputError, match="Only alice"):
         queue.cancel(key, by="bob")
     assert queue.cancel(key, by="alice").status is Status.CANCELLED
     assert queue.claim("box") is None
@@ -51,7 +57,7 @@ def test_an_operator_ends_what_no_box_ever_takes(queue: Queue, clock: Clock) -> 
 def test_a_running_request_cannot_be_cancelled(queue: Queue) -> None:
     key = queue.submit(ask()).key
     claimed(queue)
-    with pytest.raises(BadInput, match="is running"):
+    with pytest.raises(BadInputError, match="is running"):
         queue.cancel(key, by="alice")
     assert status(queue, key) is Status.RUNNING
 
@@ -85,8 +91,8 @@ def test_a_running_request_that_fails_for_good_says_why_and_what_to_do(queue: Qu
 
 def test_a_request_that_is_given_back_waits_again_and_lost_no_attempt(queue: Queue) -> None:
     key = queue.submit(ask()).key
-    for _ in range(POISON + 2):
-        queue.give_back(claimed(queue))
+    for _ in range(MAX_CLAIMS + 2):
+        queue.release(claimed(queue))
         assert status(queue, key) is Status.PENDING
     assert queue.snapshot()[key].attempts == 0
 
@@ -98,8 +104,8 @@ def test_a_lease_that_runs_out_lets_another_box_have_it(queue: Queue, clock: Clo
     assert queue.claim("other") is None
     clock.tick(1)
     assert status(queue, key) is Status.PENDING
-    assert claimed(queue, "other").slot == 2
-    with pytest.raises(LeaseLost):
+    assert claimed(queue, "other").fencing_token == 2
+    with pytest.raises(LeaseLostError):
         queue.finish(dead, ["results/x.json"])
     assert status(queue, key) is Status.RUNNING
 
@@ -124,8 +130,8 @@ def test_a_renewed_lease_holds_and_carries_the_progress(queue: Queue, clock: Clo
 
 def test_a_model_that_every_box_dies_of_is_failed_with_that_reason(queue: Queue, clock: Clock) -> None:
     key = queue.submit(ask()).key
-    for number in range(POISON):
-        assert claimed(queue, f"box-{number}").slot == number + 1
+    for number in range(MAX_CLAIMS):
+        assert claimed(queue, f"box-{number}").fencing_token == number + 1
         clock.tick(HOUR)
     assert queue.claim("box") is None
     failure = queue.snapshot()[key].failure
@@ -160,7 +166,7 @@ def test_a_failure_is_tried_again_as_often_as_its_class_says(queue: Queue, clock
             continue
         runs += 1
         queue.fail(claim, code)
-    assert runs == min(FAILURES[code].tries, POISON)
+    assert runs == min(FAILURES[code].tries, MAX_CLAIMS)
     assert status(queue, key) is Status.FAILED
 
 
@@ -180,12 +186,12 @@ def test_a_failed_request_waits_out_its_pause_and_says_until_when(queue: Queue, 
 
 def test_a_failed_request_is_retried_by_hand_with_its_attempts_forgotten(queue: Queue) -> None:
     key = queue.submit(ask()).key
-    with pytest.raises(BadInput, match="once it has failed"):
+    with pytest.raises(BadInputError, match="once it has failed"):
         queue.retry(key, by="alice")
     queue.fail(claimed(queue), "refused")
     assert queue.retry(key, by="alice").status is Status.PENDING
     assert queue.snapshot()[key].attempts == 0
-    assert claimed(queue).slot == 2
+    assert claimed(queue).fencing_token == 2
     assert status(queue, key) is Status.RUNNING
 
 
@@ -196,7 +202,7 @@ def test_a_code_nobody_knows_is_a_failure_like_others(queue: Queue, clock: Clock
     assert failure is not None
     assert (failure.code, failure.title) == ("gpu-on-fire", FAILURES["unknown"].title)
     clock.tick(HOUR)
-    with pytest.raises(BadInput, match="no code"):
+    with pytest.raises(BadInputError, match="no code"):
         queue.fail(claimed(queue), "../../x")
 
 
@@ -212,11 +218,11 @@ def test_nothing_that_comes_after_changes_a_finished_request(queue: Queue, clock
         lambda: queue.fail(claim, "crashed"),
         lambda: queue.renew(claim),
     ):
-        with pytest.raises(LeaseLost):
+        with pytest.raises(LeaseLostError):
             act()
-    queue.give_back(claim)
+    queue.release(claim)
     for decide in (queue.cancel, queue.retry):
-        with pytest.raises(BadInput):
+        with pytest.raises(BadInputError):
             decide(key, by="alice")
     clock.tick(30 * HOUR)
     assert queue.submit(ask()).new is False
@@ -258,10 +264,10 @@ def test_every_change_of_status_that_shows_is_a_legal_move(queue: Queue, clock: 
                 elif act == "fail":
                     queue.fail(claim, rng.choice(["crashed", "refused"]))
                 elif act == "back":
-                    queue.give_back(claim)
+                    queue.release(claim)
                 elif act == "renew":
                     held.append(queue.renew(claim))
-        except (LeaseLost, BadInput):
+        except (LeaseLostError, BadInputError):
             pass
         now = {key: queue.snapshot()[key].status for key in keys}
         for key in keys:
@@ -270,5 +276,9 @@ def test_every_change_of_status_that_shows_is_a_legal_move(queue: Queue, clock: 
 
 
 def reachable(start: Status, to: Status) -> bool:
-    """In one move, or two where a pause or lease ended meanwhile."""
-    return may_move(start, to) or any(may_move(start, middle) and may_move(middle, to) for middle in Status)
+    """In one move, or two if a pause or lease ended meanwhile."""
+
+    def after(status: Status) -> set[Status]:
+        return {to for move in (*MOVES.values(), EXPIRES) if status in move.start for to in move.to}
+
+    return to in after(start) | {to for middle in after(start) for to in after(middle)}

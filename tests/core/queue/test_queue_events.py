@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from src.core.lifecycle import Status
-from src.core.queue.events import Event, Story, order_is_plain, plain_order, tell
+from src.core.queue.events import Event, RequestState, order_is_plain, plain_order, replay
 
 LEASE = 100
 
@@ -45,21 +45,21 @@ class World:
         if self.rng.random() < 0.95:
             self.flying.append((self.now + late, box, event))
 
-    def view(self) -> Story:
+    def view(self) -> RequestState:
         """How it stands to somebody whose listing may be old."""
         back = self.rng.choice([0, 0, 1, 3])
-        return tell(self.log[: max(1, len(self.log) - back)])
+        return replay(self.log[: max(1, len(self.log) - back)])
 
-    def land(self) -> list[tuple[str, Event, Story]]:
+    def land(self) -> list[tuple[str, Event, RequestState]]:
         """What lands now, in any order; each with the look that its sender takes at its commit."""
         due = [one for one in self.flying if one[0] <= self.now]
         self.rng.shuffle(due)
-        told = []
+        reported = []
         for one in due:
             self.flying.remove(one)
             self.log.append(one[2])
-            told.append((one[1], one[2], tell(self.log)))
-        return told
+            reported.append((one[1], one[2], replay(self.log)))
+        return reported
 
 
 @pytest.mark.parametrize("seed", range(150))
@@ -75,14 +75,14 @@ def test_no_disorder_makes_two_leases_or_two_results(seed: int) -> None:
             if event.kind == "claim" and story.holder == event:
                 holds[box] = event
                 world.spans.append([event.at, event.until])
-            if event.kind == "renew" and story.holder and story.holder.nonce == event.nonce and story.spoken == event:
+            if event.kind == "renew" and story.holder and story.holder.nonce == event.nonce and story.latest == event:
                 world.spans[-1][1] = event.until
             if event.kind == "done" and story.done == event:
                 world.accepted.append(event.nonce)
                 world.spans[-1][1] = min(world.spans[-1][1], event.at)
             if event.kind in {"fail", "back"} and event.nonce in story.taken and story.holder is None and world.spans:
                 world.spans[-1][1] = min(world.spans[-1][1], event.at)
-        story = tell(world.log)
+        story = replay(world.log)
         if finished is None and story.done:
             finished = story.done.nonce
         assert finished == (story.done.nonce if story.done else None)
@@ -91,14 +91,14 @@ def test_no_disorder_makes_two_leases_or_two_results(seed: int) -> None:
         if mine and rng.random() < 0.6:
             kind = rng.choice(["renew", "renew", "done", "fail", "back"])
             until = world.now + LEASE if kind == "renew" else 0
-            world.send(box, Event(kind, mine.slot, world.now, until, mine.nonce))
+            world.send(box, Event(kind, mine.fencing_token, world.now, until, mine.nonce))
             if kind != "renew":
                 holds.pop(box)
         elif not mine:
             seen = world.view()
-            if seen.may_be_taken(world.now):
+            if seen.may_be_claimed(world.now):
                 nonce = f"{step:04x}{rng.getrandbits(16):04x}"
-                world.send(box, Event("claim", seen.slots + 1, world.now, world.now + LEASE, nonce))
+                world.send(box, Event("claim", seen.last_token + 1, world.now, world.now + LEASE, nonce))
             elif seen.status(world.now) is Status.FAILED and rng.random() < 0.3:
                 world.send(box, Event("retry", 0, world.now, 0, f"{step:08x}"))
     assert len(world.accepted) <= 1
@@ -127,5 +127,5 @@ def test_where_the_order_is_plain_it_is_the_only_one() -> None:
 def test_a_claim_of_a_slot_that_was_taken_before_is_void() -> None:
     first = [Event("request", 0, 10, 0, "00000000"), Event("claim", 1, 20, 120, "11111111")]
     again = Event("claim", 1, 300, 400, "22222222")
-    assert tell([*first, again]).holder == first[1]
-    assert tell([*first, again._replace(slot=2)]).holder == again._replace(slot=2)
+    assert replay([*first, again]).holder == first[1]
+    assert replay([*first, again._replace(fencing_token=2)]).holder == again._replace(fencing_token=2)

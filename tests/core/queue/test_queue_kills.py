@@ -14,7 +14,7 @@ from src.core.queue import Queue
 from src.core.store import LocalStore
 from tests.core import history
 from tests.core.workers import LEASE, Place, accepted, all_finished, fight, put_in, work, work_naively
-from tests.hub import Faults, Hub, serving
+from tools.hub import Faults, Hub, serving
 
 FAULTS = {"busy": 0.03, "moved": 0.02, "throttle": 0.02, "before": 0.03, "after": 0.05, "hang": 0.005, "stale": 0.1}
 
@@ -30,10 +30,22 @@ def test_forty_requests_survive_twenty_kills_in_a_folder(tmp_path: Path) -> None
     assert verdict.runs > 40
 
 
+@pytest.mark.slow
+@pytest.mark.slow
+def test_forty_requests_survive_twenty_kills_of_boxes_whose_clocks_differ_by_hours(tmp_path: Path) -> None:
+    place = Place(tmp_path, skew=3 * 3600)
+    queue = Queue(place.open(), lease=timedelta(seconds=LEASE))
+    keys = put_in(queue, 40)
+    tally = fight(place, work, lambda: all_finished(queue), workers=4, kills=24)
+    verdict = history.judge(history.read(tmp_path / "journals"), keys, accepted(queue))
+    assert verdict.is_clean, verdict
+    assert tally.kills >= 20
+
+
 def test_forty_requests_survive_twenty_kills_and_a_failing_hub(tmp_path: Path) -> None:
     place = Place(tmp_path, ticks=True, timeout=30.0)
     hub = Hub(faults=Faults(FAULTS, seed=1), clock=place.clock() or time.time, hang=0.3)
-    with serving(hub, timeout=30.0) as endpoint:
+    with serving(hub) as endpoint:
         place = replace(place, endpoint=endpoint)
         queue = Queue(place.open(), lease=timedelta(seconds=LEASE))
         keys = put_in(queue, 40)
@@ -51,14 +63,14 @@ def test_the_judge_says_no_to_a_status_file(tmp_path: Path) -> None:
     paths = [f"requests/{number:02d}.json" for number in range(12)]
     store.replace({path: json.dumps({"status": "PENDING"}).encode() for path in paths}, None)
 
-    def said() -> dict[str, dict[str, str]]:
+    def output() -> dict[str, dict[str, str]]:
         return {path: json.loads(store.read(path)) for path in paths}
 
     def ended() -> bool:
-        return all(one["status"] == "FINISHED" for one in said().values())
+        return all(one["status"] == "FINISHED" for one in output().values())
 
     fight(place, work_naively, ended, workers=4, kills=0, seconds=0.1)
-    finished = {path: one["run"] for path, one in said().items()}
+    finished = {path: one["run"] for path, one in output().items()}
     verdict = history.judge(history.read(tmp_path / "journals"), paths, finished)
     assert verdict.doubly_accepted
     assert verdict.overlapping

@@ -1,4 +1,4 @@
-"""Whatever lies in a queue's folders: who reads it is told, nobody breaks, and what is whole counts."""
+"""Any file in a queue's folders: readers get a notice, nothing breaks, and what is whole counts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 from src.core.lifecycle import Status
 from src.core.queue import Queue
 from src.core.store import LocalStore
-from tests.core.boards import Clock, ask
+from tests.boards.requests import ask
 from tests.core.garbage import broken, files_of, use
 from tests.core.queue.test_queue_moving import live
+from tests.doubles.clock import Clock
 
 
 @pytest.mark.parametrize("seed", range(4))

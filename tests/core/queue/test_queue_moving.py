@@ -9,22 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 from src.core.lifecycle import Status
-from src.core.queue import Claim, LeaseLost, Queue
-from src.core.queue.events import Event, Story, is_possible, likely_order, tell
+from src.core.queue import Claim, LeaseLostError, Queue
+from src.core.queue.events import Event, RequestState, is_possible, likely_order, replay
 from src.core.store import LocalStore
-from tests.core.boards import Clock, ask
+from tests.boards.requests import ask
 from tests.core.conftest import hub_store
-from tests.hub import Hub
+from tests.doubles.clock import Clock
+from tools.hub import Hub
 
 Told = dict[str, tuple[Status, tuple[str, ...], int, int | None]]
 
 
-def told(queue: Queue) -> Told:
+def reported(queue: Queue) -> Told:
     """Everything about a queue that must not change when it moves."""
     standings = queue.snapshot().standings.values()
-    return {one.key: (one.status, queue.results(one.key), one.attempts, one.slot) for one in standings}
+    return {one.key: (one.status, queue.results(one.key), one.attempts, one.fencing_token) for one in standings}
 
 
 def live(folder: Path, seed: int, acts: int = 150) -> Clock:
@@ -57,8 +58,8 @@ def live(folder: Path, seed: int, acts: int = 150) -> Clock:
                     case "fail":
                         queue.fail(claim, rng.choice(["crashed", "refused", "out-of-memory"]))
                     case "back":
-                        queue.give_back(claim)
-        except (BadInput, LeaseLost):
+                        queue.release(claim)
+        except (BadInputError, LeaseLostError):
             continue
     return clock
 
@@ -66,16 +67,16 @@ def live(folder: Path, seed: int, acts: int = 150) -> Clock:
 @pytest.mark.parametrize("seed", range(6))
 def test_a_folder_that_was_copied_without_its_log_has_the_same_queue(tmp_path: Path, seed: int) -> None:
     clock = live(tmp_path / "board", seed)
-    before = told(Queue(LocalStore(tmp_path / "board", clock=clock.moment)))
+    before = reported(Queue(LocalStore(tmp_path / "board", clock=clock.moment)))
     assert len({status for status, *_ in before.values()}) >= 3
     shutil.copytree(tmp_path / "board", tmp_path / "copy", ignore=shutil.ignore_patterns(".board"))
-    assert told(Queue(LocalStore(tmp_path / "copy", clock=clock.moment))) == before
+    assert reported(Queue(LocalStore(tmp_path / "copy", clock=clock.moment))) == before
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_board_that_was_uploaded_in_several_commits_has_the_same_queue(tmp_path: Path, seed: int) -> None:
     clock = live(tmp_path / "board", seed)
-    before = told(Queue(LocalStore(tmp_path / "board", clock=clock.moment)))
+    before = reported(Queue(LocalStore(tmp_path / "board", clock=clock.moment)))
     place = tmp_path / "board" / "requests"
     files = sorted(path for path in place.rglob("*") if path.is_file())
     hub = Hub(clock=clock)
@@ -84,11 +85,11 @@ def test_a_board_that_was_uploaded_in_several_commits_has_the_same_queue(tmp_pat
         hub.seed("datasets", "owner/requests", part)
         clock.tick(1)
     with hub_store(hub, tmp_path, monotonic=clock) as store:
-        assert told(Queue(store)) == before
+        assert reported(Queue(store)) == before
 
 
-def event(kind: str, slot: int, at: int, nonce: str, until: int = 0) -> Event:
-    return Event(kind, slot, at, until, nonce * 8)
+def event(kind: str, fencing_token: int, at: int, nonce: str, until: int = 0) -> Event:
+    return Event(kind, fencing_token, at, until, nonce * 8)
 
 
 def test_an_answer_that_came_too_late_does_not_count_after_a_move_either() -> None:
@@ -100,8 +101,8 @@ def test_an_answer_that_came_too_late_does_not_count_after_a_move_either() -> No
         event("done", 1, 29, "a"),
         event("done", 2, 35, "b"),
     ]
-    assert tell(told_late).done == event("done", 2, 35, "b")
-    assert tell(likely_order(sorted(told_late))).done == event("done", 2, 35, "b")
+    assert replay(told_late).done == event("done", 2, 35, "b")
+    assert replay(likely_order(sorted(told_late))).done == event("done", 2, 35, "b")
 
 
 def test_who_lost_a_race_has_lost_it_after_a_move_too() -> None:
@@ -111,7 +112,7 @@ def test_who_lost_a_race_has_lost_it_after_a_move_too() -> None:
         event("claim", 1, 10, "a", until=90),
         event("done", 1, 50, "b"),
     ]
-    assert tell(race).done == tell(likely_order(sorted(race))).done == event("done", 1, 50, "b")
+    assert replay(race).done == replay(likely_order(sorted(race))).done == event("done", 1, 50, "b")
 
 
 def test_an_order_in_which_effects_come_before_causes_is_none() -> None:
@@ -120,5 +121,5 @@ def test_an_order_in_which_effects_come_before_causes_is_none() -> None:
     assert not is_possible([asked, done, claim])
     assert not is_possible([claim, done, asked])
     assert is_possible([claim, done], is_known=True)
-    assert is_possible([asked, event("done", 1, 15, "f")])  # of a claim that an old file told
-    assert tell(likely_order([done, claim, asked])) == tell([asked, claim, done]) != Story()
+    assert is_possible([asked, event("done", 1, 15, "f")])  # of a claim that an old file reported
+    assert replay(likely_order([done, claim, asked])) == replay([asked, claim, done]) != RequestState()

@@ -10,7 +10,9 @@ import pytest
 from src.core import suites
 from src.core.lifecycle import Status
 from src.core.queue import Queue
-from tests.core.boards import HOUR, Clock, Meddled, ask, claimed, put_old, status
+from tests.boards.requests import HOUR, ask, claimed, put_old, status
+from tests.doubles.clock import Clock
+from tests.doubles.stores import Meddled
 
 # Archive
 
@@ -59,14 +61,14 @@ def test_a_box_with_an_old_view_cannot_take_what_was_archived(queue: Queue, stor
 
 
 @pytest.mark.parametrize(
-    ("said", "means"),
+    ("output", "means"),
     [
         ("PENDING", "PENDING"), ("RERUN", "PENDING"), ("PENDING_NEW_EVAL", "PENDING"), ("FINISHED", "FINISHED"),
         ("FINISHED_2024", "FINISHED"), ("FAILED", "FAILED"), ("RUNNING", "PENDING"), ("CANCELLED", "CANCELLED"),
     ],
 )  # fmt: skip
-def test_a_request_of_an_old_board_counts(queue: Queue, said: str, means: str) -> None:
-    put_old(queue, "m", said)
+def test_a_request_of_an_old_board_counts(queue: Queue, output: str, means: str) -> None:
+    put_old(queue, "m", output)
     (standing,) = queue.snapshot().standings.values()
     assert (standing.status, standing.request.model, standing.request.sender) == (means, "org/m", "eve")
 
@@ -125,3 +127,13 @@ def test_files_nobody_can_read_are_named_and_the_rest_goes_on(queue: Queue) -> N
     assert list(state.standings) == [key]
     assert len(state.problems) == 2 * len(junk)
     assert claimed(queue).key == key
+
+
+def test_the_way_that_a_request_ran_outlives_its_archive(queue: Queue, clock: Clock) -> None:
+    key = queue.submit(ask("org/model")).key
+    queue.finish(claimed(queue), ["results/org/model/x.json"], engine="packed, texts rolling")
+    clock.tick(25 * HOUR)
+    for archived in (0, 1):
+        assert Queue(queue.store).snapshot()[key].engine == "packed, texts rolling"
+        assert len(queue.store.list("requests/archive")) == archived
+        queue.tidy()

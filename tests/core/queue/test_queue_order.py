@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from src.core.queue import Queue
-from src.core.store.grouped import Grouped
-from tests.core.boards import HOUR, Clock, ask, claimed
+from src.core.store.group_commit import GroupCommitStore
+from tests.boards.requests import HOUR, ask, claimed
+from tests.doubles.clock import Clock
 
 
 def models(queue: Queue) -> list[str]:
@@ -56,7 +57,7 @@ def test_boxes_that_look_at_once_mostly_want_different_requests(queue: Queue) ->
     wanted = set()
     for box in range(8):
         with queue._chooser.choice(f"box-{box}", 1, lambda request: True, set()) as choice:
-            wanted |= choice.anew().keys()
+            wanted |= choice.choose_again().keys()
     assert len(wanted) >= 4
     oldest = {standing.key for standing in queue.snapshot().waiting[:8]}
     assert wanted <= oldest
@@ -65,7 +66,7 @@ def test_boxes_that_look_at_once_mostly_want_different_requests(queue: Queue) ->
 def test_the_cards_of_one_box_never_want_the_same(queue: Queue) -> None:
     for number in range(12):
         queue.submit(ask(f"org/m{number}"))
-    shared = Queue(Grouped(queue.store))
+    shared = Queue(GroupCommitStore(queue.store))
     with ThreadPoolExecutor(6) as cards:
         claims = list(cards.map(lambda card: shared.claim("box"), range(6)))
     assert len({claim.key for claim in claims if claim}) == 6

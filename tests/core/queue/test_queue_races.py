@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from src.core.errors import BadInput, StoreError
+from src.core.errors import BadInputError, StoreError
 from src.core.lifecycle import Status
-from src.core.queue import Claim, LeaseLost, Queue
-from tests.core.boards import HOUR, Clock, Meddled, ask, claimed, status
+from src.core.queue import Claim, LeaseLostError, Queue
+from tests.boards.requests import HOUR, ask, claimed, status
+from tests.doubles.clock import Clock
+from tests.doubles.stores import Meddled
 
 
 def test_two_workers_cannot_claim_one_request(queue: Queue, store: Meddled) -> None:
@@ -25,7 +27,7 @@ def test_who_loses_a_race_takes_the_next_one(queue: Queue, store: Meddled) -> No
     queue.submit(ask("org/b"))
     first: list[Claim | None] = []
     with queue._chooser.choice("second", 1, lambda request: True, set()) as choice:
-        choice.anew()
+        choice.choose_again()
         wanted = choice.wanted[0].request.model
     store.before_append = lambda: first.append(Queue(store).claim("first", lambda request: request.model == wanted))
     second = queue.claim("second")
@@ -39,7 +41,7 @@ def test_a_renewal_that_lands_after_a_takeover_is_lost(queue: Queue, store: Medd
     claim = claimed(queue)
     clock.tick(HOUR)
     store.before_append = lambda: Queue(store).claim("other")
-    with pytest.raises(LeaseLost, match="no longer box's"):
+    with pytest.raises(LeaseLostError, match="no longer box's"):
         queue.renew(claim)
 
 
@@ -60,7 +62,7 @@ def test_results_that_land_after_a_takeover_do_not_count(queue: Queue, store: Me
     clock.tick(HOUR)
     others: list[Claim | None] = []
     store.before_append = lambda: others.append(Queue(store).claim("other"))
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         queue.finish(claim, ["results/late.json"])
     assert others[0] is not None
     queue.finish(others[0], ["results/good.json"])
@@ -81,7 +83,7 @@ def test_a_takeover_that_lands_after_the_results_is_void(queue: Queue, store: Me
 def test_a_cancellation_that_lands_after_a_claim_is_refused(queue: Queue, store: Meddled) -> None:
     key = queue.submit(ask()).key
     store.before_append = lambda: Queue(store).claim("box")
-    with pytest.raises(BadInput, match="is running"):
+    with pytest.raises(BadInputError, match="is running"):
         queue.cancel(key, by="alice")
     assert status(queue, key) is Status.RUNNING
 
@@ -109,7 +111,7 @@ def test_a_following_claim_is_given_back_where_the_results_came_too_late(
     following = queue.submit(ask("org/b")).key
     clock.tick(HOUR)
     store.before_append = lambda: Queue(store).claim("other", lambda request: request.model == "org/a")
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         queue.finish(claim, [], then=lambda request: True)
     assert status(queue, following) is Status.PENDING
 

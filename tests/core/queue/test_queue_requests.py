@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from src.core.errors import BadInput, NotFound
+from src.core.errors import BadInputError, NotFoundError
 from src.core.lifecycle import Status
 from src.core.queue import Queue, request_key
-from tests.core.boards import Clock, Meddled, ask
+from tests.boards.requests import ask
+from tests.doubles.clock import Clock
+from tests.doubles.stores import Meddled
 
 
 def test_every_part_of_the_key_tells_requests_apart_and_nothing_else_does() -> None:
@@ -36,9 +38,9 @@ def test_paths_are_made_of_hashes_never_of_names(queue: Queue, name: str) -> Non
 
 @pytest.mark.parametrize("name", ["../../etc", "org/ü", "=cmd()", "org/m\x00", "", "org/<b>m</b>"])
 def test_a_name_that_is_none_is_refused_before_anything_is_written(queue: Queue, name: str) -> None:
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInputError):
         queue.submit(ask(name))
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         queue.store.head("requests")
 
 
@@ -50,13 +52,13 @@ def test_the_same_request_twice_is_one_and_says_how_it_stands(queue: Queue) -> N
 
 
 def test_submissions_are_stamped_by_the_store_whatever_the_form_says(queue: Queue, clock: Clock) -> None:
-    said = ask(status=Status.FINISHED, submitted_time=clock.moment() - timedelta(days=999))
-    standing = queue.submit(said).standing
+    output = ask(status=Status.FINISHED, submitted_time=clock.moment() - timedelta(days=999))
+    standing = queue.submit(output).standing
     assert (standing.status, standing.submitted) == (Status.PENDING, clock.moment())
 
 
 def test_a_request_nobody_knows_is_not_found(queue: Queue) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         queue.retry("0" * 32, by="alice")
 
 
@@ -79,7 +81,7 @@ def test_old_votes_and_lines_nobody_can_read_stay_in_the_file(queue: Queue) -> N
     queue.vote("org/m", "a" * 40, "bob")
     assert queue.store.read("votes/votes_data.jsonl").decode().startswith(old)
     assert queue.snapshot().waiting[0].votes == 2
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInputError):
         queue.vote("org/m", "a" * 40, "")
 
 

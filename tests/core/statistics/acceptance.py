@@ -11,9 +11,11 @@ import pandas as pd
 from scipy.special import betaln, softmax
 from scipy.stats import kendalltau
 
-from src.core.statistics import conformal, health, paired, pareto, ranks, subset
+from src.core.statistics import conformal, health, paired, pareto, subset
 from src.core.statistics.aggregate import aggregate
 from src.core.statistics.intervals import Estimate, Stratum, average, macro, mean_of_metrics, pooled
+from src.core.statistics.ranking import ranks
+from src.core.statistics.ranking.tiers import tier_critical_value
 from src.core.statistics.votes import BradleyTerry, bradley_terry
 
 V2 = ["IFEval", "BBH", "MATH Lvl 5", "GPQA", "MUSR", "MMLU-PRO"]
@@ -112,7 +114,7 @@ def coverage_of_tied_ranks(runs: int, models: int = 20, seed: int = 6) -> dict[s
     rng = np.random.default_rng(seed)
     se = rng.uniform(0.6, 0.8, models)
     one = every = 0
-    own, joint = ranks.critical_values(se), ranks.simultaneous_critical_value(se, rng=rng, draws=20_000)
+    own, joint = ranks.critical_values(se), tier_critical_value(se)
     for _ in range(runs):
         scores = se * rng.standard_normal(models)
         row = ranks.rank_intervals(scores, se, critical=own)
@@ -181,7 +183,6 @@ def final_table(shared: Shared) -> dict[str, float]:
         "front by size": len(pareto.pareto_front(size, mean).rows),
         "front by CO₂": len(pareto.pareto_front(carbon, mean).rows),
         "front by CO₂ per billion parameters": len(pareto.pareto_front(carbon / sized, mean).rows),
-        "front of six benchmarks": len(pareto.undominated(scores).rows),
     }
 
 
@@ -194,8 +195,7 @@ def coverage_of_conformal_sets(runs: int, seed: int = 11) -> float:
         beyond = softmax(logits, axis=1).cumsum(axis=1) < rng.random((1000, 1))
         answers = np.minimum(beyond.sum(axis=1), 9)
         shown = softmax(1.7 * logits + rng.normal(0, 0.3, logits.shape), axis=1)  # overconfident, and a little off
-        halves = (shown[:500], answers[:500]), (shown[500:], answers[500:])
-        covered.append(conformal.conformal_score(*halves, alpha=0.1).coverage)
+        covered.append(conformal.conformal_score(shown, answers, alpha=0.1).coverage)
     return float(np.mean(covered))
 
 

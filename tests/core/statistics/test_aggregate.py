@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import gmean, zscore
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 from src.core.statistics.aggregate import AGGREGATIONS, aggregate, leave_one_out, points_up
 
 TABLE = np.array([[80.0, 20, 50], [60, 60, 60], [10, 90, 50], [80, 10, 10]])
@@ -52,7 +52,7 @@ def test_error_rates_count_downwards():
     assert aggregate(errors, "z_mean", higher_is_better=directions) == pytest.approx([0, 0])
     expected = 100 - np.sqrt([(25 + 900) / 2, (100 + 100) / 2])
     assert aggregate(errors, "distance", higher_is_better=directions) == pytest.approx(expected)
-    with pytest.raises(BadInput, match="cannot mix"):
+    with pytest.raises(BadInputError, match="cannot mix"):
         aggregate(errors, "mean", higher_is_better=directions)
 
 
@@ -84,9 +84,9 @@ def test_leaving_one_benchmark_out_ranks_by_the_others():
 
 
 def test_nonsense_is_refused_in_words():
-    with pytest.raises(BadInput, match="no aggregation called 'sum'"):
+    with pytest.raises(BadInputError, match="no aggregation called 'sum'"):
         aggregate(TABLE, "sum")
-    with pytest.raises(BadInput, match="at least one is above 0"):
+    with pytest.raises(BadInputError, match="at least one is above 0"):
         aggregate(TABLE, weights=[0, 0, 0])
-    with pytest.raises(BadInput, match="3 benchmarks came with 2 weights"):
+    with pytest.raises(BadInputError, match="3 benchmarks came with 2 weights"):
         aggregate(TABLE, weights=[1, 1])

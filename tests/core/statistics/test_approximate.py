@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 from src.core.statistics.approximate import (
     Design,
     approximate_bounds,
@@ -60,7 +60,7 @@ def test_bounds_of_a_pooled_benchmark_are_wilsons_on_its_scale():
 
 
 def test_percentages_in_place_of_shares_are_refused():
-    with pytest.raises(BadInput, match="between 0 and 1"):
+    with pytest.raises(BadInputError, match="between 0 and 1"):
         approximate_se([30.0], MUSR)
-    with pytest.raises(BadInput, match="one chance level"):
+    with pytest.raises(BadInputError, match="one chance level"):
         Design((10, 10), (0.2, 0.5))

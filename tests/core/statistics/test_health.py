@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import pointbiserialr
 from sklearn.decomposition import PCA
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 from src.core.statistics.health import benchmark_health, item_statistics, shared_signal
 
 
@@ -59,7 +59,7 @@ def test_independent_benchmarks_are_as_many_things_as_benchmarks():
 
 
 def test_too_few_models_are_refused():
-    with pytest.raises(BadInput, match="three models"):
+    with pytest.raises(BadInputError, match="three models"):
         shared_signal([[1, 2], [3, 4]])
-    with pytest.raises(BadInput, match="No model has a score"):
+    with pytest.raises(BadInputError, match="No model has a score"):
         benchmark_health([np.nan])

@@ -6,7 +6,7 @@ import statsmodels.api as sm
 from scipy.stats import norm
 from statsmodels.stats.proportion import proportion_confint
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 from src.core.statistics.intervals import (
     Stratum,
     average,
@@ -131,11 +131,11 @@ def test_higher_level_is_a_wider_interval():
 
 
 def test_what_cannot_be_estimated_is_refused_in_words():
-    with pytest.raises(BadInput, match="two or more item scores"):
+    with pytest.raises(BadInputError, match="two or more item scores"):
         Stratum(np.array([1.0]))
-    with pytest.raises(BadInput, match="between 0 and 1"):
+    with pytest.raises(BadInputError, match="between 0 and 1"):
         Stratum(np.array([1.0, np.nan]))
-    with pytest.raises(BadInput, match="share one cluster"):
+    with pytest.raises(BadInputError, match="share one cluster"):
         standard_error([1, 0, 1], [7, 7, 7])
-    with pytest.raises(BadInput, match="one chance level"):
+    with pytest.raises(BadInputError, match="one chance level"):
         pooled([Stratum(RIGHT_HALF, 0.25), Stratum(RIGHT_HALF, 0.5)])

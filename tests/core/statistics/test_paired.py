@@ -7,12 +7,11 @@ import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 from src.core.statistics.paired import (
-    Answers,
+    ItemScores,
     PairedStratum,
-    Unmatched,
-    average_difference,
+    UnmatchedError,
     holm,
     join,
     macro_difference,
@@ -25,12 +24,12 @@ def answers(scores, tasks=None, hashes=None):
     n = len(scores)
     tasks = np.repeat(["algebra", "geometry"], [n // 2, n - n // 2]) if tasks is None else np.array(tasks)
     hashes = np.array([f"h{i % 70}" for i in range(n)]) if hashes is None else np.array(hashes)
-    return Answers(tasks, hashes, np.asarray(scores, float))
+    return ItemScores(tasks, hashes, np.asarray(scores, float))
 
 
 def shuffled(given, rng):
     order = rng.permutation(len(given.scores))
-    return Answers(given.tasks[order], given.doc_hashes[order], given.scores[order])
+    return ItemScores(given.tasks[order], given.doc_hashes[order], given.scores[order])
 
 
 def difference_of(pair):
@@ -57,7 +56,7 @@ def test_more_than_one_question_in_a_hundred_unmatched_is_refused():
     one_off, many_off = [*hashes[:-1], "other"], [*hashes[:-3], "other", "yet", "more"]
     a = answers(np.ones(200), ["t"] * 200, hashes)
     assert join(a, answers(np.ones(200), ["t"] * 200, one_off)).unmatched == pytest.approx(2 / 201)
-    with pytest.raises(Unmatched, match="Compare runs of one version"):
+    with pytest.raises(UnmatchedError, match="Compare runs of one version"):
         join(a, answers(np.ones(200), ["t"] * 200, many_off))
 
 
@@ -98,13 +97,6 @@ def test_macro_difference_weighs_subtasks_alike_and_by_their_scale():
     assert found.method == "normal"
 
 
-def test_average_difference_combines_benchmarks():
-    one = pooled_difference([PairedStratum(np.repeat([1.0, 0], 50), np.repeat([0.0, 1], [40, 60]))])
-    both = average_difference([one, one])
-    assert both.value == pytest.approx(one.value)
-    assert both.se == pytest.approx(one.se / np.sqrt(2))
-
-
 def test_two_copies_of_one_model_do_not_differ_and_are_not_certain():
     same = np.repeat([1.0, 0], 100)
     found = pooled_difference([PairedStratum(same, same)])
@@ -128,11 +120,11 @@ def test_holm_agrees_with_statsmodels_in_any_order():
 
 def test_clusters_on_some_subtasks_only_are_refused():
     x = np.array([1.0, 0, 1])
-    with pytest.raises(BadInput, match="or none does"):
+    with pytest.raises(BadInputError, match="or none does"):
         pooled_difference([PairedStratum(x, x, clusters=np.arange(3)), PairedStratum(x, x)])
 
 
 def test_pooling_different_scales_is_refused():
     x = np.array([1.0, 0, 1])
-    with pytest.raises(BadInput, match="one chance level"):
+    with pytest.raises(BadInputError, match="one chance level"):
         pooled_difference([PairedStratum(x, x, 100), PairedStratum(x, x, 200)])

@@ -2,15 +2,13 @@
 
 import numpy as np
 import pytest
-from scipy.stats import studentized_range
 
-from src.core.errors import BadInput
-from src.core.statistics.ranks import (
+from src.core.errors import BadInputError
+from src.core.statistics.ranking.ranks import (
     competition_rank,
     critical_values,
     rank_intervals,
     rank_intervals_from_covariance,
-    simultaneous_critical_value,
 )
 
 
@@ -45,11 +43,6 @@ def test_critical_values_of_unequal_errors_agree_with_simulation():
     for j in (int(se.argmin()), 17, int(se.argmax())):
         studentised = np.abs(np.delete(noise - noise[:, [j]], j, axis=1)) / np.hypot(np.delete(se, j), se[j])
         assert computed[j] == pytest.approx(np.quantile(studentised.max(axis=1), 0.95), abs=0.03)
-
-
-def test_simultaneous_critical_value_of_equal_errors_is_the_studentised_range():
-    simulated = simultaneous_critical_value(np.full(20, 0.7), rng=np.random.default_rng(2), draws=40_000)
-    assert simulated == pytest.approx(studentized_range.ppf(0.95, 20, np.inf) / np.sqrt(2), abs=0.03)
 
 
 def test_ranges_hold_the_rank_itself():
@@ -112,5 +105,5 @@ def test_equal_scores_share_the_better_rank():
 
 
 def test_certainty_is_refused():
-    with pytest.raises(BadInput, match="certainty"):
+    with pytest.raises(BadInputError, match="certainty"):
         rank_intervals([1.0, 2.0], [0.0, 1.0])

@@ -1,31 +1,9 @@
-"""Against others: percentiles against scipy, retention against simulation."""
+"""Against others: retention against simulation."""
 
 import numpy as np
 import pytest
-from scipy.stats import percentileofscore
 
-from src.core.statistics.relative import fieller, gain_over_base, percentile_within
-
-
-def test_percentile_counts_others_of_the_same_class():
-    found = percentile_within([10, 20, 30, 30, 5], ["7B", "7B", "7B", "7B", "70B"])
-    assert found[:4] == pytest.approx([0, 100 / 3, 250 / 3, 250 / 3])
-    assert np.isnan(found[4])
-
-
-def test_percentile_agrees_with_scipy_over_everybody_else():
-    scores = np.random.default_rng(0).integers(0, 20, 50).astype(float)
-    found = percentile_within(scores, np.zeros(50))
-    expected = [percentileofscore(np.delete(scores, i), x, kind="mean") for i, x in enumerate(scores)]
-    assert found == pytest.approx(expected)
-
-
-def test_percentiles_of_a_table_are_those_of_its_columns_and_skip_missing_scores():
-    table = np.array([[1, 9], [2, np.nan], [3, 7.0]])
-    found = percentile_within(table, ["a"] * 3)
-    assert found[:, 0].tolist() == [0, 50, 100]
-    assert found[[0, 2], 1].tolist() == [100, 0]
-    assert np.isnan(found[1, 1])
+from src.core.statistics.relative import fieller, gain_over_base
 
 
 def test_gain_and_retention_of_a_fine_tune():

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from src.core.errors import BadInput
-from src.core.statistics.ranks import competition_rank
-from src.core.statistics.robustness import weight_robustness
+from src.core.errors import BadInputError
+from src.core.statistics.ranking.ranks import competition_rank
+from src.core.statistics.ranking.robustness import weight_robustness
 
 TABLE = np.random.default_rng(0).uniform(0, 100, (60, 4))
 
@@ -51,5 +51,5 @@ def test_a_model_with_a_missing_score_has_no_rank_and_takes_nobodys():
 
 
 def test_a_concentration_of_zero_is_refused():
-    with pytest.raises(BadInput, match="above 0"):
+    with pytest.raises(BadInputError, match="above 0"):
         weight_robustness(TABLE, np.random.default_rng(7), concentration=0)

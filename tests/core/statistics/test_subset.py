@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 from src.core.statistics.intervals import Stratum, macro
 from src.core.statistics.subset import (
     ItemModel,
     ability_of,
     choose_subset,
+    clamped_mean,
     difficulty_strata,
     estimate,
     fit_item_model,
@@ -30,6 +31,7 @@ def model(world):
     return fit_item_model(world[0][:450])
 
 
+@pytest.mark.slow
 def test_item_model_recovers_the_probabilities_it_never_saw(world, model):
     correct, chance_right = world
     newcomer = ability_of(model, np.arange(800), correct[500])
@@ -99,15 +101,40 @@ def test_the_label_says_estimated():
 
 
 def test_too_few_reference_models_are_refused(world):
-    with pytest.raises(BadInput, match="at least 400 reference models; there are 399"):
+    with pytest.raises(BadInputError, match="at least 400 reference models; there are 399"):
         fit_item_model(world[0][:399])
-    with pytest.raises(BadInput, match="cannot hold two"):
+    with pytest.raises(BadInputError, match="cannot hold two"):
         choose_subset(np.arange(80), 100, np.random.default_rng(6))
 
 
 def test_a_stratum_nobody_was_asked_about_is_refused(model):
     strata = np.repeat([0, 1], 400)
-    with pytest.raises(BadInput, match="at least two questions asked"):
+    with pytest.raises(BadInputError, match="at least two questions asked"):
         estimate(model, np.arange(100), np.ones(100), strata, rng=np.random.default_rng(8))
-    with pytest.raises(BadInput, match="worth the same"):
+    with pytest.raises(BadInputError, match="worth the same"):
         estimate(model, np.arange(0, 800, 8), np.ones(100), strata, worth=np.arange(800), rng=np.random.default_rng(9))
+
+
+@pytest.mark.parametrize("middle", [-1.0, 1.0, 4.0, 12.0, 25.0, 40.0])
+def test_the_clamped_mean_of_small_tasks_is_estimated_without_counting_their_noise(middle):
+    """Four questions of each of 24 tasks, as `--subset` puts of BBH; the true scores spread as real models' do."""
+    rng = np.random.default_rng(11)
+    chance, n = rng.choice([1 / 2, 1 / 3, 1 / 6], 24), 4
+    spread = np.clip(7 + 0.4 * middle, 7, 25)
+    off, naive = [], []
+    for _ in range(150):
+        points = np.minimum(middle + spread * rng.standard_normal(24), 98)
+        right = np.clip(chance + points / 100 * (1 - chance), 0, 1)
+        truth = np.maximum(0, 100 * (right - chance) / (1 - chance)).mean()
+        drawn = 100 * (rng.binomial(n, right, (40, 24)) / n - chance) / (1 - chance)
+        se = np.sqrt((((100 / (1 - chance)) ** 2) * right * (1 - right) / n).sum()) / 24
+        off.append(np.mean([clamped_mean(each, se) for each in drawn.mean(axis=1)]) - truth)
+        naive.append(np.maximum(0, drawn).mean() - truth)
+    assert abs(np.mean(off)) < 1.5  # of a standard error of 7
+    assert np.mean(naive) > 2.5
+
+
+def test_a_sure_mean_far_above_zero_is_its_own_clamped_mean():
+    assert clamped_mean(60.0, 0.5) == pytest.approx(60.0, abs=0.1)
+    assert clamped_mean(-30.0, 2.0) == pytest.approx(0.0, abs=0.01)
+    assert clamped_mean(1.0, 9.0) == 1.0  # so unsure that nothing is left to spread

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from src.core.errors import BadInput
+from src.core.errors import BadInputError
 from src.core.statistics.approximate import Design, approximate_se
 from src.core.statistics.intervals import wilson
 from src.core.statistics.table import table_statistics
@@ -79,7 +79,7 @@ def test_a_board_of_error_rates_ranks_the_lowest_first():
 
 
 def test_parts_that_do_not_fit_are_refused():
-    with pytest.raises(BadInput, match="2 designs"):
+    with pytest.raises(BadInputError, match="2 designs"):
         table_statistics(SCORES, raw=RAW, designs=DESIGNS[:2])
-    with pytest.raises(BadInput, match="standard errors"):
+    with pytest.raises(BadInputError, match="standard errors"):
         table_statistics(SCORES, se=np.ones((2, 3)))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from src.core.errors import BadInput
-from src.core.statistics.votes import Disconnected, bradley_terry
+from src.core.errors import BadInputError
+from src.core.statistics.votes import DisconnectedError, bradley_terry
 
 FOOD = [
     ("Pizza", "Sushi", "left"), ("Sushi", "Pizza", "left"), ("Pizza", "Tacos", "right"), ("Tacos", "Sushi", "tie"),
@@ -81,19 +81,19 @@ def test_the_chess_scale_gives_a_400_point_lead_ten_to_one():
 
 
 def test_groups_that_never_met_are_named():
-    with pytest.raises(Disconnected, match="x, y were never voted on together"):
+    with pytest.raises(DisconnectedError, match="x, y were never voted on together"):
         fit([*FOOD, ("x", "y", "left"), ("y", "x", "left")])
 
 
 def test_an_unbeaten_item_has_no_finite_score():
-    with pytest.raises(Disconnected, match="champion won, or lost, every vote"):
+    with pytest.raises(DisconnectedError, match="champion won, or lost, every vote"):
         fit([*FOOD, ("champion", "Pizza", "left"), ("Sushi", "champion", "right")])
 
 
 def test_unreadable_votes_are_refused_in_words():
-    with pytest.raises(BadInput, match="left, right or tie, not 'both'"):
+    with pytest.raises(BadInputError, match="left, right or tie, not 'both'"):
         fit([("a", "b", "both")])
-    with pytest.raises(BadInput, match="against itself"):
+    with pytest.raises(BadInputError, match="against itself"):
         fit([("a", "a", "left")])
-    with pytest.raises(BadInput, match="no votes"):
+    with pytest.raises(BadInputError, match="no votes"):
         bradley_terry([], [], [])

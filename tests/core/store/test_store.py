@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src.core.errors import BadInput, Conflict, NotFound
+from src.core.errors import BadInputError, ConflictError, NotFoundError
 from src.core.store import Store
 from src.core.store.files import blob_id
 
@@ -32,18 +32,18 @@ def test_a_listing_names_sizes_and_git_ids(store: Store) -> None:
 
 
 def test_a_dataset_that_nobody_wrote_is_not_found(store: Store) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         store.head("requests")
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         store.list("requests")
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         store.read("requests/x.json")
 
 
 def test_a_folder_that_is_not_there_lists_nothing_and_a_file_is_not_found(store: Store) -> None:
     store.append(ONE)
     assert paths(store, "requests/nobody") == []
-    with pytest.raises(NotFound, match="nobody"):
+    with pytest.raises(NotFoundError, match="nobody"):
         store.read("requests/nobody.json")
 
 
@@ -55,13 +55,13 @@ def test_a_revision_keeps_showing_what_it_showed(store: Store) -> None:
     assert paths(store, "requests", second) == ["requests/a/1.json", "requests/a/2.json"]
     assert paths(store, "requests", third) == ["requests/a/1.json"]
     assert [store.read("requests/a/1.json", rev) for rev in (first, second, third)] == [b"one", b"one", b"uno"]
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         store.read("requests/a/2.json", third)
 
 
 def test_a_revision_nobody_made_is_not_found(store: Store) -> None:
     store.append(ONE)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         store.list("requests", "f" * 40)
 
 
@@ -73,7 +73,7 @@ def test_the_same_append_again_is_no_error_and_changes_nothing(store: Store) -> 
 
 def test_an_append_that_would_change_a_file_is_refused_whole(store: Store) -> None:
     rev = store.append(ONE)
-    with pytest.raises(Conflict, match=r"a/1\.json"):
+    with pytest.raises(ConflictError, match=r"a/1\.json"):
         store.append({"requests/a/1.json": b"other", "requests/new.json": b"new"})
     assert store.head("requests") == rev
     assert store.read("requests/a/1.json") == b"one"
@@ -82,7 +82,7 @@ def test_an_append_that_would_change_a_file_is_refused_whole(store: Store) -> No
 def test_a_replace_that_expects_another_head_is_refused(store: Store) -> None:
     old = store.append(ONE)
     new = store.append({"requests/a/2.json": b"two"})
-    with pytest.raises(Conflict):
+    with pytest.raises(ConflictError):
         store.replace({"requests/a/1.json": b"uno"}, old)
     assert store.read("requests/a/1.json", store.head("requests")) == b"one"
     assert store.replace({"requests/a/1.json": b"uno"}, new) == store.head("requests")
@@ -90,7 +90,7 @@ def test_a_replace_that_expects_another_head_is_refused(store: Store) -> None:
 
 def test_the_first_replace_expects_no_dataset_and_the_second_one_is_refused(store: Store) -> None:
     store.replace({"contents/table.json": b"1"}, None)
-    with pytest.raises(Conflict):
+    with pytest.raises(ConflictError):
         store.replace({"contents/table.json": b"2"}, None)
     assert store.read("contents/table.json") == b"1"
 
@@ -104,9 +104,9 @@ def test_large_files_come_back_as_they_were(store: Store) -> None:
 
 
 def test_a_commit_spans_one_dataset(store: Store) -> None:
-    with pytest.raises(BadInput, match="one dataset"):
+    with pytest.raises(BadInputError, match="one dataset"):
         store.append({"requests/1": b"", "votes/1": b""})
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInputError):
         store.append({})
 
 
@@ -116,9 +116,9 @@ def test_a_commit_spans_one_dataset(store: Store) -> None:
      ".board/log/x", "requests/a\x00b", "requests/a\\..\\b", "requests/" + "x" * 300, "re quests/x"],
 )  # fmt: skip
 def test_a_path_that_could_leave_its_place_is_refused(store: Store, path: str) -> None:
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInputError):
         store.append({path: b"x"})
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInputError):
         store.read(path)
 
 
@@ -140,7 +140,7 @@ def test_order_is_that_of_the_commits_not_of_names(store: Store) -> None:
         rev = store.append({path: path.encode()})
     store.append({"requests/f/later.json": b""})
     assert list(store.order(sorted(wanted), rev)) == wanted
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         store.order(["requests/f/nothing.json"], rev)
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from src.core.errors import Corrupt, NotFound
+from src.core.errors import CorruptError, NotFoundError
 from src.core.store import LocalStore, Store
 from src.core.store.hub import HubStore
 from tests.core.crashing import Killed, dying_client, killed_at
-from tests.hub import Hub
+from tools.hub import Hub
 
 START = {"contents/table": b"old table", "contents/notes": b"old notes"}
 
@@ -111,7 +111,7 @@ def test_a_file_changed_by_hand_is_not_passed_off_as_what_was_committed(tmp_path
     store = LocalStore(tmp_path)
     store.append({"requests/a": b"1"})
     (tmp_path / "requests/a").write_bytes(b"2")
-    with pytest.raises(Corrupt, match="by hand"):
+    with pytest.raises(CorruptError, match="by hand"):
         store.read("requests/a")
     (tmp_path / "requests/a").write_bytes(b"1")
     assert store.read("requests/a") == b"1"
@@ -124,6 +124,6 @@ def test_replaced_bytes_are_kept_for_a_day_and_then_let_go(tmp_path: Path) -> No
     assert store.read("contents/t", first) == b"1"
     store.KEEP_REPLACED = -1.0
     store.replace({"contents/t": b"3"}, second)
-    with pytest.raises((Corrupt, NotFound)):
+    with pytest.raises((CorruptError, NotFoundError)):
         store.read("contents/t", first)
     assert store.read("contents/t") == b"3"

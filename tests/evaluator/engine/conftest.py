@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.evaluator.tiny import make_llama
+from evaluator.box.tiny_model import make_llama
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,7 +21,7 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny random Llama with its tokenizer."""
+    """Return the folder of a tiny random Llama with its tokenizer."""
     return make_llama(tmp_path_factory.mktemp("llama"))
 
 
@@ -36,10 +36,10 @@ def stock(llama: Path) -> Any:
 @pytest.fixture
 def prefix_tree(llama: Path) -> Callable[..., Any]:
     """`prefix_tree(verify=2)` → the engine on the tiny model."""
-    from evaluator import engine
-
-    engine.register()
     from lm_eval.api.registry import get_model
+
+    import evaluator.engine.model  # noqa: F401  (its decorator makes it known to lm-eval)
+    from evaluator import engine
 
     def make(**arguments: Any) -> Any:
         given = {"pretrained": str(llama), "device": "cpu", "dtype": "float32", **arguments}

@@ -19,10 +19,7 @@ def run(model: str, data: Path, store: Path | None, tasks: list[str], limit: int
     import torch
     from lm_eval.utils import handle_non_serializable
 
-    from evaluator import engine
-
     torch.set_num_threads(1)
-    engine.register()
     from evaluator.engine.model import PrefixTree
 
     lm = PrefixTree(model, device="cpu", dtype="float32", responses=store, pack_tokens=256)
@@ -38,16 +35,16 @@ def run(model: str, data: Path, store: Path | None, tasks: list[str], limit: int
 def main() -> None:
     model, data, store, out, limit, *tasks = sys.argv[1:]
     tokens = Path(store).with_suffix(".tokens")
-    from evaluator.engine.scorer import Scorer
+    from evaluator.engine.scoring.scorer import TreeScorer
 
-    forward = Scorer.forward
+    forward = TreeScorer.forward
 
     def counted(self: Any, batch: Any, *rest: Any) -> Any:
         with tokens.open("a") as lines:  # before the work: a killed forward counts
             lines.write(f"{batch.tokens.size}\n")
         return forward(self, batch, *rest)
 
-    Scorer.forward = counted  # type: ignore[method-assign,assignment]
+    TreeScorer.forward = counted  # type: ignore[method-assign,assignment]
     found, _ = run(model, Path(data), Path(store), tasks, int(limit))
     Path(out).write_text(json.dumps(found, sort_keys=True), encoding="utf-8")
 

@@ -81,7 +81,7 @@ def build_requests(tasks: Sequence[str], limit: int | None = None) -> dict[str, 
 
 
 def train_tokenizer(source: Path, vocabulary: int = 8000, pieces: int = 3000) -> Any:
-    """A byte-level BPE tokenizer trained on questions of the benchmarks."""
+    """Return a byte-level BPE tokenizer trained on questions of the benchmarks."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -104,7 +104,7 @@ def train_tokenizer(source: Path, vocabulary: int = 8000, pieces: int = 3000) ->
 
 
 def small_llama(vocabulary: int, length: int = 8192, **settings: Any) -> Any:
-    """A random Llama, in evaluation mode; small unless `settings` say otherwise."""
+    """Return a random Llama, in evaluation mode; small unless `settings` say otherwise."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from evaluator.engine import rolling
-from evaluator.engine.jobs import Job, Stops
-from evaluator.engine.scorer import Scorer
-from evaluator.engine.tree import Limits
+from evaluator.engine.generating import rolling
+from evaluator.engine.generating.jobs import GenerationJob, Stops
+from evaluator.engine.planning.tree import PackLimits
+from evaluator.engine.scoring.scorer import TreeScorer
 from tests.evaluator.engine.conftest import QUESTIONS, SHOTS, ask
 from tests.evaluator.engine.zoo import build
 
@@ -66,7 +66,7 @@ def test_verify_compares_texts(prefix_tree: Make) -> None:
     assert lm.report.verification.texts_changed == 0
 
 
-def test_a_context_too_short_for_the_answer_is_an_error_in_words(prefix_tree: Make) -> None:
+def test_a_context_too_short_for_the_answer_is_an_error_with_a_reason(prefix_tree: Make) -> None:
     with pytest.raises(ValueError, match="generates up to 3000 tokens"):
         prefix_tree().generate_until(make_requests([], most=3000))
 
@@ -77,11 +77,11 @@ def test_a_rolling_batch_gives_the_tokens_of_one_at_a_time(family: str, monkeypa
     model = build(family)
     generator = torch.Generator().manual_seed(1)
     jobs = [
-        Job(torch.randint(5, 300, (int(n),), generator=generator).tolist(), most)
+        GenerationJob(torch.randint(5, 300, (int(n),), generator=generator).tolist(), most)
         for n, most in ((30, 9), (3, 20), (17, 1), (30, 5), (8, 13), (2, 7))
     ]
     found: dict[int, list[int]] = {}
-    rolling.run(Scorer(model, Limits(32, 64)), jobs, Stops(None, set()), found.__setitem__, rows=2)
+    rolling.run(TreeScorer(model, PackLimits(32, 64)), jobs, Stops(None, set()), found.__setitem__, rows=2)
     for i, job in enumerate(jobs):
         tokens = list(job.tokens)
         for _ in range(job.most):
@@ -90,9 +90,7 @@ def test_a_rolling_batch_gives_the_tokens_of_one_at_a_time(family: str, monkeypa
 
 
 @pytest.mark.parametrize("family", ["bloom", "falcon_h1"])
-def test_an_architecture_that_refuses_is_generated_with_plainly_and_it_is_told(
-    family: str, llama: Path, stock: Any
-) -> None:
+def test_an_unsupported_architecture_is_generated_with_stock_and_reported(family: str, llama: Path, stock: Any) -> None:
     from evaluator.engine.model import PrefixTree
 
     lm = PrefixTree(build(family), tokenizer=stock.tokenizer, max_length=256)
@@ -102,9 +100,7 @@ def test_an_architecture_that_refuses_is_generated_with_plainly_and_it_is_told(
     assert lm.report.generation_reason
 
 
-def test_what_fails_on_the_way_is_finished_by_stock(
-    prefix_tree: Make, alone: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stock_finishes_a_generation_that_fails(prefix_tree: Make, alone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lm = prefix_tree(batch_size=1)
     lm.generate_until(make_requests([], most=4))
     admit = rolling._Rows.admit
@@ -115,7 +111,7 @@ def test_what_fails_on_the_way_is_finished_by_stock(
         admit(self, jobs[:2], *(part[:2] for part in rest))
 
     monkeypatch.setattr(rolling._Rows, "admit", fail)
-    monkeypatch.setattr("evaluator.engine.memory.rows", lambda *_: 3)
+    monkeypatch.setattr("evaluator.engine.planning.memory.rows", lambda *_: 3)
     found = lm.generate_until(make_requests(["e"], most=9))
     assert found == alone.generate_until(make_requests(["e"], most=9), disable_tqdm=True)
     assert lm.report.generation == "stock"

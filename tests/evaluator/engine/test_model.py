@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from evaluator import engine
+from evaluator.box.tiny_model import make_llama
 from tests.evaluator.engine.conftest import PAIRS, ask
-from tests.evaluator.tiny import make_llama
 
 pytestmark = pytest.mark.torch
 Make = Callable[..., Any]
@@ -30,7 +30,7 @@ def test_answers_are_those_of_hf(prefix_tree: Make, stock: Any) -> None:
 
 
 @pytest.mark.parametrize("way", ["rows", "stock"])
-def test_a_forced_way_is_taken_and_told(prefix_tree: Make, stock: Any, way: str) -> None:
+def test_a_forced_path_is_used_and_reported(prefix_tree: Make, stock: Any, way: str) -> None:
     lm = prefix_tree(engine=way)
     check_same(lm.loglikelihood(ask("loglikelihood", PAIRS)), stock.loglikelihood(ask("loglikelihood", PAIRS)))
     assert lm.get_model_info()["engine"]["scoring"] == way
@@ -73,18 +73,18 @@ def test_a_subset_is_read_by_the_whole_run(prefix_tree: Make, tmp_path: Path) ->
     assert whole.resumed == 6
 
 
-def test_verify_scores_documents_again_and_tells_the_largest_difference(prefix_tree: Make) -> None:
+def test_verify_scores_documents_again_and_reports_the_largest_difference(prefix_tree: Make) -> None:
     lm = prefix_tree(verify=3)
     lm.loglikelihood(ask("loglikelihood", PAIRS))
-    told = lm.get_model_info()["engine"]["verification"]
-    assert told["documents"] == 3
-    assert told["requests"] == 6
-    assert told["largest_difference"] < 2e-5
-    assert told["greedy_changed"] == 0
+    reported = lm.get_model_info()["engine"]["verification"]
+    assert reported["documents"] == 3
+    assert reported["requests"] == 6
+    assert reported["largest_difference"] < 2e-5
+    assert reported["greedy_changed"] == 0
 
 
-def test_a_process_that_goes_on_tells_what_the_one_before_found_out(prefix_tree: Make, tmp_path: Path) -> None:
-    """A resumed run may have nothing left to score: its result must read as an uninterrupted one's."""
+def test_a_resumed_process_reports_what_the_earlier_one_determined(prefix_tree: Make, tmp_path: Path) -> None:
+    """A resumed run may have nothing left to score: its result must be equal to an uninterrupted one's."""
     given = {"responses": tmp_path / "responses.sqlite", "model_sha": "abc", "verify": 3}
     whole = prefix_tree(**given)
     whole.loglikelihood(ask("loglikelihood", PAIRS))
@@ -96,28 +96,28 @@ def test_a_process_that_goes_on_tells_what_the_one_before_found_out(prefix_tree:
     assert again.report.verification.documents == 3
 
 
-def test_verify_finds_an_engine_that_lies(prefix_tree: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    from evaluator.engine.scorer import Scorer
+def test_verify_detects_a_wrong_engine(prefix_tree: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from evaluator.engine.scoring.scorer import TreeScorer
 
     lm = prefix_tree(verify=3)
-    score = Scorer.score
+    score = TreeScorer.score
     lm.loglikelihood(ask("loglikelihood", PAIRS[:2]))
-    monkeypatch.setattr(Scorer, "score", lambda *a, **k: [(x[0] - 1.0, not x[1]) for x in score(*a, **k) if x])
+    monkeypatch.setattr(TreeScorer, "score", lambda *a, **k: [(x[0] - 1.0, not x[1]) for x in score(*a, **k) if x])
     lm.loglikelihood(ask("loglikelihood", PAIRS, task="another"))
-    told = lm.report.verification
-    assert told.largest_difference == pytest.approx(1.0, abs=1e-4)
-    assert told.greedy_changed > 0
+    reported = lm.report.verification
+    assert reported.largest_difference == pytest.approx(1.0, abs=1e-4)
+    assert reported.greedy_changed > 0
 
 
 def test_the_report_names_engine_versions_and_types(prefix_tree: Make) -> None:
     lm = prefix_tree()
     lm.loglikelihood(ask("loglikelihood", PAIRS[:2]))
-    told = lm.get_model_info()["engine"]
-    assert (told["engine"], told["dtype"], told["softmax_dtype"], told["device"]) == (
+    reported = lm.get_model_info()["engine"]
+    assert (reported["engine"], reported["dtype"], reported["softmax_dtype"], reported["device"]) == (
         "prefix-tree", "float32", "float32", "cpu",
     )  # fmt: skip
-    assert set(told["versions"]) >= {"lm_eval", "torch", "transformers"}
-    assert told["scoring_difference"] < 5e-5
+    assert set(reported["versions"]) >= {"lm_eval", "torch", "transformers"}
+    assert reported["scoring_difference"] < 5e-5
 
 
 def test_an_adapter_is_scored_with(llama: Path, prefix_tree: Make, stock: Any, tmp_path: Path) -> None:

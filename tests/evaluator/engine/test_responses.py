@@ -47,7 +47,7 @@ def test_progress_of_an_absent_store_is_none(tmp_path: Path) -> None:
     assert count_by_task(tmp_path / "begun.sqlite") == {}
 
 
-def test_keys_tell_kinds_and_arguments_apart() -> None:
+def test_keys_distinguish_kinds_and_arguments() -> None:
     keys = {request_key("a", ["b", "c"]), request_key("a", ["bc"]), request_key("b", ["b", "c"]), request_key("a", [])}
     assert len(keys) == 4
     assert request_key("g", ["x", {"a": 1, "b": 2}]) == request_key("g", ["x", {"b": 2, "a": 1}])
@@ -68,8 +68,8 @@ def test_what_was_saved_before_a_kill_is_there(tmp_path: Path, after: int) -> No
     path = tmp_path / "r.sqlite"
     child = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE)
     assert child.stdout is not None
-    told = [int(child.stdout.readline()) for _ in range(after)]
+    reported = [int(child.stdout.readline()) for _ in range(after)]
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     found = Responses(path, "sha", {}).read("task")
-    assert {value: found[value.to_bytes(4, "big")] for value in told} == {value: value for value in told}
+    assert {value: found[value.to_bytes(4, "big")] for value in reported} == {value: value for value in reported}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluator.engine.tokens import Encoder, move_spaces
+from evaluator.engine.planning.tokens import Encoder, move_spaces
 from tests.evaluator.engine.conftest import PAIRS
 
 pytestmark = pytest.mark.torch
@@ -99,6 +99,6 @@ def test_spaces_move_to_the_continuation() -> None:
     assert move_spaces("a  ", "b") == ("a", "  b")
 
 
-def test_an_empty_continuation_is_refused_in_words(prefix_tree: Callable[..., Any]) -> None:
+def test_an_empty_continuation_is_refused_with_a_reason(prefix_tree: Callable[..., Any]) -> None:
     with pytest.raises(ValueError, match="continuation has 0 tokens"):
         prefix_tree().encoder.queries([("a question", "")], 100)

@@ -7,7 +7,17 @@ import random
 import numpy as np
 import pytest
 
-from evaluator.engine.tree import Extend, Limits, Pack, Rows, Step, Trie, common_prefix, lay_out, plan
+from evaluator.engine.planning.tree import (
+    Extend,
+    Pack,
+    PackLimits,
+    PaddedRows,
+    Step,
+    Trie,
+    common_prefix,
+    lay_out,
+    plan,
+)
 
 Prefix = tuple[int, ...]
 
@@ -30,7 +40,7 @@ def forwarded(trie: Trie, step: Step) -> list[Prefix]:
     if isinstance(step, Extend):
         path = trie.sequences[step.first].tolist()
         return [tuple(path[: k + 1]) for k in range(step.start, step.stop)]
-    if isinstance(step, Rows):
+    if isinstance(step, PaddedRows):
         return [
             tuple(trie.sequences[i][: k + 1].tolist())
             for i in step.members
@@ -46,7 +56,7 @@ def forwarded(trie: Trie, step: Step) -> list[Prefix]:
 def test_a_packed_plan_forwards_every_prefix_exactly_once_and_shows_it_its_own_past(seed: int) -> None:
     sequences = make_sequences(seed)
     trie = Trie(sequences)
-    steps = plan(trie, Limits(pack=(1, 5, 20, 100)[seed % 4], most=100))
+    steps = plan(trie, PackLimits(pack=(1, 5, 20, 100)[seed % 4], most=100))
     found = [prefix for step in steps for prefix in forwarded(trie, step)]
     assert sorted(found) == sorted(prefixes(sequences))
     assert trie.nodes == len(found) == sum(step.tokens for step in steps)
@@ -56,16 +66,16 @@ def test_a_packed_plan_forwards_every_prefix_exactly_once_and_shows_it_its_own_p
 def test_a_plan_in_rows_forwards_every_prefix(seed: int) -> None:
     sequences = make_sequences(seed)
     trie = Trie(sequences)
-    found = {prefix for step in plan(trie, Limits(50, 100), "rows") for prefix in forwarded(trie, step)}
+    found = {prefix for step in plan(trie, PackLimits(50, 100), "rows") for prefix in forwarded(trie, step)}
     assert found == prefixes(sequences)
 
 
 @pytest.mark.parametrize("shape", ["packed", "rows"])
-def test_a_step_starts_where_the_chain_before_it_has_come(shape: str) -> None:
+def test_a_step_starts_at_the_depth_of_the_chain_before_it(shape: str) -> None:
     trie = Trie(make_sequences(3))
     chain: list[int] = []
-    for step in plan(trie, Limits(8, 16), shape):  # type: ignore[arg-type]
-        first = step.members[0] if isinstance(step, Rows) else step.first
+    for step in plan(trie, PackLimits(8, 16), shape):  # type: ignore[arg-type]
+        first = step.members[0] if isinstance(step, PaddedRows) else step.first
         assert chain[: step.start] == trie.sequences[first][: step.start].tolist()
         chain = chain[: step.start]
         if isinstance(step, Extend):
@@ -74,12 +84,12 @@ def test_a_step_starts_where_the_chain_before_it_has_come(shape: str) -> None:
 
 def test_no_forward_is_larger_than_allowed_but_for_a_single_row() -> None:
     trie = Trie([np.arange(500), np.arange(500) * 2])
-    assert max(step.tokens for step in plan(trie, Limits(16, 64))) <= 64
+    assert max(step.tokens for step in plan(trie, PackLimits(16, 64))) <= 64
 
 
 def test_positions_of_a_pack_are_depths_and_subtrees_end_where_the_next_begins() -> None:
     trie = Trie([np.array([7, 1, 2]), np.array([7, 1, 3]), np.array([7, 4])])
-    (pack,) = plan(trie, Limits(10, 10))
+    (pack,) = plan(trie, PackLimits(10, 10))
     assert pack == Pack(first=0, last=3, start=0, tokens=5)
     layout = lay_out(trie, pack)
     assert layout.tokens.tolist() == [7, 1, 2, 3, 4]
@@ -104,5 +114,5 @@ def test_common_prefix_of_one_inside_the_other() -> None:
     assert common_prefix(np.array([], dtype=np.int32), np.array([1])) == 0
 
 
-def test_nothing_to_score_is_nothing_to_do() -> None:
-    assert plan(Trie([]), Limits(8, 8)) == []
+def test_no_sequences_give_an_empty_plan() -> None:
+    assert plan(Trie([]), PackLimits(8, 8)) == []

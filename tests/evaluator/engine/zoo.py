@@ -181,9 +181,19 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "lfm2": ("convolutions and attention", {"layer_types": ["conv", "full_attention", "conv"]}),
 }
 
+PLAIN = ("llama", "qwen2", "mistral", "gemma")
+"""What most people submit: none of these may ever run slower than packed."""
+
+EXPECTED: dict[str, str] = {
+    **dict.fromkeys(("gpt_neo", "bloom", "mpt", "falcon", "mamba2", "bamba", "falcon_h1", "granitemoehybrid", "zamba2",
+                     "nemotron_h", "qwen3_next", "lfm2"), "rows"),
+    **dict.fromkeys(("mamba", "falcon_mamba", "recurrent_gemma", "rwkv", "jamba"), "stock"),
+}  # fmt: skip
+"""The way that each family goes; packed unless it is named here."""
+
 
 def build(family: str, dtype: Any = None, seed: int = 0) -> Any:
-    """A random model of a family, in evaluation mode. Raises whatever transformers raises where it cannot be built."""
+    """Return a random model of a family, in evaluation mode. Raise what transformers raises if it cannot be built."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 

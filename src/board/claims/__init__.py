@@ -1,0 +1,1 @@
+"""What makers claim of their models, beside what the board measured."""

@@ -1,0 +1,211 @@
+"""Every Eval Ever 0.3: records (`<uuid>.json`), their instances (`<uuid>_samples.jsonl`), archives of records."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from src.board.importing.measurements import MeasuredRow, Measurement
+from src.board.importing.reader import FormatReader, Hints, ImportBatch, RowAnswers, SourceFile
+from src.core.errors import BadInputError
+from src.core.frames.tables import LARGEST
+from src.core.names import is_row_name
+from src.core.result_files import number
+
+REQUIRED = ("schema_version", "evaluation_id", "retrieved_timestamp", "source_metadata", "eval_library", "model_info")
+OF_RESULT = ("evaluation_name", "source_data", "metric_config", "score_details")
+SAMPLES = "_samples.jsonl"
+SAMPLING = ("temperature", "top_p", "top_k", "reasoning")
+TRUTH = {"True": True, "False": False, "true": True, "false": False}
+
+
+def read(source: SourceFile, hints: Hints) -> ImportBatch:
+    """Return the measurements of a record, or of every record in an archive. Raises BadInputError."""
+    if source.data[:4] == b"PK\x03\x04":
+        return _read_archive(source, hints)
+    return _read_record(source.data, source.path.name, hints, _beside(source.path))
+
+
+def recognises(source: SourceFile) -> bool:
+    """Return whether a file holds a record, or is an archive of some."""
+    if source.path.name.endswith(".zip"):
+        return source.data[:4] == b"PK\x03\x04"
+    return source.data[:1] == b"{" and b'"evaluation_results"' in source.data and b'"model_info"' in source.data
+
+
+def collects(path: Path) -> bool:
+    """Return whether a file of a folder is read; every JSON file is, by whichever reader knows it."""
+    return path.name.endswith(".eee.zip")
+
+
+def is_part(path: Path) -> bool:
+    """Return whether a file holds the instances of a record beside it."""
+    return path.name.endswith(SAMPLES) and path.with_name(path.name.removesuffix(SAMPLES) + ".json").exists()
+
+
+def _beside(path: Path) -> Path | None:
+    samples = path.with_name(path.name.removesuffix(".json") + SAMPLES)
+    return samples if samples.exists() else None
+
+
+def _read_archive(source: SourceFile, hints: Hints) -> ImportBatch:
+    whole = ImportBatch()
+    try:
+        with zipfile.ZipFile(io.BytesIO(source.data)) as archive:
+            entries = [entry for entry in archive.infolist() if entry.filename.endswith(".json")]
+            if sum(entry.file_size for entry in entries) > LARGEST:
+                raise BadInputError(f"{source.path.name} would unpack to more than {LARGEST >> 30} GB.")
+            for entry in entries:
+                each = _read_record(archive.read(entry), f"{source.path.name}: {entry.filename}", hints, None)
+                whole.records += each.records
+                whole.notes += each.notes
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
+        raise BadInputError(f"{source.path.name} is not a whole zip archive ({error}).") from error
+    if not whole.records:
+        raise BadInputError(f"{source.path.name} contains no Every Eval Ever record.")
+    return whole
+
+
+def _read_record(data: bytes, name: str, hints: Hints, samples: Path | None) -> ImportBatch:
+    try:
+        record = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise BadInputError(f"{name} is not JSON: {error}.") from error
+    about, results = _mapping(record.get("model_info")), record.get("evaluation_results")
+    model = hints.model or about.get("id") or about.get("name")
+    if not isinstance(results, list) or not is_row_name(model):
+        raise BadInputError(f"{name} has no evaluation_results, or no model_info.id; name the model with --model.")
+    row = _row(record, about, str(model), hints)
+    batch = ImportBatch(records=[each for result in results for each in _measurement(_mapping(result), row)])
+    missing = [field for field in REQUIRED if field not in record]
+    missing += sorted({field for result in results for field in OF_RESULT if field not in _mapping(result)})
+    if missing:
+        batch.notes.append(f"the record lacks {', '.join(missing)}; what is there was read.")
+    if not batch.records:
+        raise BadInputError(f"{name} has no evaluation result with a score.")
+    if samples is not None:
+        when = _time(record.get("evaluation_timestamp")) or _time(record.get("retrieved_timestamp"))
+        if when is not None:
+            batch.answers += [
+                RowAnswers(row.model, when, label, lambda label=label: _lines(samples, label))  # type: ignore[misc]
+                for label in sorted({line["evaluation_name"] for line in _instances(samples)})
+            ]
+    return batch
+
+
+def _row(record: Mapping[str, Any], about: Mapping[str, Any], model: str, hints: Hints) -> MeasuredRow:
+    details, source = _mapping(about.get("additional_details")), _mapping(record.get("source_metadata"))
+    library = _mapping(record.get("eval_library"))
+    words = [str(library[part]) for part in ("name", "version") if library.get(part) not in (None, "", "unknown")]
+    when = _time(record.get("evaluation_timestamp"))
+    return MeasuredRow(
+        model=model,
+        precision=hints.precision or _text(details.get("precision")),
+        revision=_text(details.get("revision")),
+        chat_template=TRUTH.get(str(details.get("chat_template"))),
+        configuration=_text(details.get("configuration")) or _configuration(record["evaluation_results"]),
+        harness=" ".join(words) or None,
+        source=_text(source.get("source_name")) or _text(source.get("source_organization_name")),
+        license=_text(details.get("license")),
+        base_model=_text(details.get("base_model")),
+        architecture=_text(details.get("architecture")),
+        model_type=_text(details.get("model_type")),
+        params_b=number(details.get("params_billions")),
+        date=f"{when:%Y-%m-%d}" if when else None,
+    )
+
+
+def _configuration(results: list[Any]) -> str | None:
+    """Return the sampling of a record if all its results share it."""
+    found = set()
+    for result in results:
+        chosen = _mapping(_mapping(_mapping(result).get("generation_config")).get("generation_args"))
+        parts = [
+            f"{name} {chosen[name]}" for name in ("temperature", "top_p", "top_k", "reasoning") if chosen.get(name)
+        ]
+        found.add(", ".join(parts))
+    return found.pop() or None if len(found) == 1 else None
+
+
+def _measurement(result: Mapping[str, Any], row: MeasuredRow) -> Iterator[Measurement]:
+    details, metric = _mapping(result.get("score_details")), _mapping(result.get("metric_config"))
+    value = number(details.get("score"))
+    if value is None:
+        return
+    uncertainty = _mapping(details.get("uncertainty"))
+    error = _mapping(uncertainty.get("standard_error"))
+    counted = "from counts" in str(error.get("method"))  # follows from the score again: never taken for a measured one
+    n = number(uncertainty.get("num_samples"))
+    source = _mapping(result.get("source_data"))
+    ours = re.fullmatch(
+        r"(.+)\.(raw|published)", str(metric.get("metric_id") or result.get("evaluation_result_id") or "")
+    )
+    labels = [ours[1] if ours else None, result.get("evaluation_name"), source.get("dataset_name")]
+    yield Measurement(
+        row=row,
+        labels=tuple(str(label) for label in labels if label),
+        value=value,
+        most=_most(metric),
+        kind=ours[2] if ours else None,
+        se=None if counted else number(error.get("value")),
+        n=int(n) if n is not None and n > 0 else None,
+    )
+
+
+def _most(metric: Mapping[str, Any]) -> float | None:
+    most = metric.get("max_score")
+    return number(most) if most != "Infinity" and (number(most) or 0) > 0 else None
+
+
+def _instances(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as lines:
+        for at, line in enumerate(lines, start=1):
+            try:
+                if line.strip():
+                    yield orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                raise BadInputError(f"{path.name}, line {at} is not JSON: {error}.") from error
+
+
+def _lines(path: Path, label: str) -> Iterable[Mapping[str, Any]]:
+    """Yield the instances of one evaluation as lm-eval logs its samples."""
+    mine = (each for each in _instances(path) if each.get("evaluation_name") == label)
+    for at, each in enumerate(mine):
+        asked, output, graded = (_mapping(each.get(part)) for part in ("input", "output", "evaluation"))
+        raw, reference = output.get("raw") or [], asked.get("reference") or []
+        yield {
+            "doc_id": at,
+            "doc": {"question": asked.get("raw"), "id": each.get("sample_id")},
+            "target": reference[0] if isinstance(reference, list) and reference else reference,
+            "arguments": [[asked.get("formatted") or asked.get("raw")]],
+            "filtered_resps": raw if isinstance(raw, list) else [raw],
+            "doc_hash": each.get("sample_hash") or str(each.get("sample_id")),
+            "score": graded.get("score"),
+        }
+
+
+def _time(text: Any) -> datetime | None:
+    seconds = number(text)
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC) if seconds is not None else datetime.fromisoformat(str(text))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if value not in (None, "", "unknown") else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+READER = FormatReader("Every Eval Ever records (.json, .eee.zip)", recognises, read, collects, is_part)

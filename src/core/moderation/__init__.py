@@ -1,0 +1,1 @@
+"""What operators decide about rows: write-once entries in the dataset `board`, and what they do to a frame."""

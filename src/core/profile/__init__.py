@@ -1,0 +1,1 @@
+"""What makes a board somebody's own: the dataset `board`, with `board.toml`, `about.md`, a logo and suites."""

@@ -1,0 +1,63 @@
+"""The Certainty tab of a model's page: what each interval rests on, and how sure the model is of its answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from src.core.item_errors import KEY as ERRORS
+from src.core.item_errors import ItemErrors
+from src.core.option_scores import KEY as OPTIONS
+from src.core.option_scores import OptionScores
+from src.core.store import LocalStore
+from src.settings import Settings
+from src.ui.app import build_app
+from tests.boards.small_board import board as small_board
+from tests.boards.small_board import row
+
+
+@pytest.fixture
+def tab(tmp_path: Path):
+    """Return a function: result files → text of the tab of org/m."""
+
+    def read(*files: dict) -> str:
+        board = small_board(tmp_path, row("org/m", 40.0))
+        store = LocalStore(tmp_path)
+        for day, content in enumerate(files, 1):
+            path = f"results/org/m/results_2025-01-0{day}T00-00-00.000000.json"
+            store.append({path: json.dumps(content).encode()})
+        settings = Settings(store=str(tmp_path))
+        page = TestClient(build_app(board, settings)).get("/model/org/m?tab=certainty&part=1").text
+        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+    return read
+
+
+def test_intervals_from_items_say_how_many_were_graded_and_how_many_were_not(tab) -> None:
+    text = tab({
+        "results": {"leaderboard_mmlu_pro": {"acc,none": 0.46}}, "config": {},
+        ERRORS: {"mmlu_pro": ItemErrors(0.5, 39.0, 41.0, 12000, ungraded=32).write()},
+        OPTIONS: {"mmlu_pro": OptionScores(3.25, 9.5, 0.901, 0.482, 0.031, 0.004, 12000).write()},
+    })  # fmt: skip
+    assert "MMLU-PRO 40.00 " in text
+    assert "12,000 graded items, 32 not graded, which the interval covers" in text
+    assert "MMLU-PRO 3.25 of 9.5 90.1 % 48.2 3.1 ± 0.4" in text
+
+
+def test_without_a_file_the_intervals_are_called_approximate(tab) -> None:
+    text = tab()
+    assert "approximate, from the number of items" in text
+    assert "Unknown: the run’s file does not hold" in text
+
+
+def test_a_strangers_nonsense_in_the_block_is_no_statement(tab) -> None:
+    text = tab({
+        "results": {"leaderboard_mmlu_pro": {"acc,none": 0.46}}, "config": {},
+        ERRORS: {"mmlu_pro": {"se": "<script>", "low": None}}, OPTIONS: ["x"],
+    })  # fmt: skip
+    assert "graded items" not in text
+    assert "script" not in text
