@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ import pytest
 
 from src.settings import Settings
 from src.ui.app import build_app, launch
-from src.ui.web import guard, protocol
+from src.ui.web import guard, limits, protocol
 from tests.boards.small_board import board
 
 
@@ -33,6 +34,12 @@ def serving(folder: Path, **chosen: Any) -> Iterator[str]:
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with serving(tmp_path_factory.mktemp("store")) as address:
         yield address
+
+
+@pytest.fixture
+def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits' clock stands still: a slow machine starts no new minute between two requests."""
+    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: 30.0))
 
 
 CLOSED = """
@@ -142,6 +149,7 @@ def exchange(url: str, data: bytes) -> bytes:
     return received
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_pages_and_the_api_have_a_limit_each_and_cheap_answers_none(tmp_path: Path) -> None:
     with serving(tmp_path, per_minute=3) as url:
         for path, statuses in (
@@ -160,6 +168,7 @@ def test_pages_and_the_api_have_a_limit_each_and_cheap_answers_none(tmp_path: Pa
                 assert answers[-1].json()["detail"].startswith("This address has sent 3 requests within a minute; try")
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_the_api_says_how_much_is_left(tmp_path: Path) -> None:
     with serving(tmp_path, per_minute=3) as url:
         answers = [httpx.get(url + "/api/v1/suites") for _ in range(3)]
@@ -170,6 +179,7 @@ def status_for(url: str, forwarded: str) -> int:
     return httpx.get(f"{url}/api/v1/suites", headers={"X-Forwarded-For": forwarded}).status_code
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_readers_behind_a_trusted_proxy_are_distinct_and_cannot_choose_their_name(tmp_path: Path) -> None:
     with serving(tmp_path, per_minute=1, trusted_proxies=("127.0.0.0/8",)) as url:
         assert status_for(url, "198.51.100.9, 203.0.113.1") == 200
@@ -180,6 +190,7 @@ def test_readers_behind_a_trusted_proxy_are_distinct_and_cannot_choose_their_nam
         assert status_for(url, "2001:db8:0:2::5") == 200
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_a_local_client_is_not_believed_who_it_speaks_for(tmp_path: Path) -> None:
     with serving(tmp_path, per_minute=1) as url:
         assert status_for(url, "203.0.113.1") == 200
