@@ -43,7 +43,7 @@ from evaluator.job import (
     recorded_path,
     samples_path,
 )
-from src.core.details import AT_LIMIT
+from src.core.items.details import AT_LIMIT
 
 POLL = 5.0  # seconds between looks at the response store
 

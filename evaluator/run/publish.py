@@ -12,23 +12,18 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from evaluator.job import RESULTS, Job, samples_name
 from evaluator.run_files import BadRunError, distrust, read_json, read_lines
 from src.core import exact
-from src.core.answer_habits import KEY as HABITS
-from src.core.answer_habits import answer_habits
-from src.core.details_dataset import STAMP, put_details, sample_files
-from src.core.item_errors import KEY as ERRORS
-from src.core.item_errors import item_errors
+from src.core.items.blocks import blocks_of_items
+from src.core.items.dataset import STAMP, put_details, sample_files
 from src.core.names import result_path
-from src.core.option_scores import KEY as OPTIONS
-from src.core.option_scores import option_scores
 from src.core.records import Result
 from src.core.redact import redact_bytes
-from src.core.scoring import score
 from src.core.store import Store
 from src.core.suites import Benchmark, Suite, metric_kind, with_groups
 
@@ -52,7 +47,8 @@ def publish(
         result = read_json(run, RESULTS)
         check(run, job, result, suite)
         when = _stamp(run, str(proof.get("nonce", "")))
-        result |= _of_items(run, job, result, suite) | dict(more)
+        samples = {task: partial(read_samples, run, task) for task in job.tasks}
+        result |= blocks_of_items(Result.read(result), suite, samples) | dict(more)
         result["config"] = {**result["config"], **(config or {}), "claim": dict(proof), "datasets": job.datasets}
         data = redact_bytes(json.dumps(result, indent=2, ensure_ascii=False).encode())
         files = {**_sample_files(run, job, suite, when), f"results_{when.strftime(STAMP)}.json": data}
@@ -87,25 +83,6 @@ def check(run: Path, job: Job, result: Mapping[str, Any], suite: Suite) -> None:
                 mean = aggregated(lines, metric, aggregations.get(metric, "mean"))
                 if mean is not None and abs(mean - value) > 1e-9 * max(1.0, abs(value)):
                     raise BadRunError(f"{task.name}: {metric} is {value}, but its samples give {mean}.")
-
-
-def _of_items(run: Path, job: Job, result: Mapping[str, Any], suite: Suite) -> dict[str, dict[str, Any]]:
-    """Return the blocks of a result that only its items tell: errors of scores, uncertainty of the model."""
-    errors: dict[str, Any] = {}
-    options: dict[str, Any] = {}
-    habits: dict[str, Any] = {}
-    scored = score(Result.read(result), suite)
-    for benchmark in suite.benchmarks:
-        if not {task.name for task in benchmark.tasks} <= set(job.tasks):
-            continue
-        lines = {task.name: list(read_samples(run, task.name)) for task in benchmark.tasks}
-        if found := item_errors(benchmark, lines, scored.benchmarks[benchmark.key].raw):
-            errors[benchmark.key] = found.write()
-        if uncertainty := option_scores(benchmark, lines):
-            options[benchmark.key] = uncertainty.write()
-        if habit := answer_habits(benchmark, lines):
-            habits[benchmark.key] = habit
-    return {ERRORS: errors, OPTIONS: options, HABITS: habits}
 
 
 def _range(metric: str, benchmark: Benchmark) -> tuple[float, float]:

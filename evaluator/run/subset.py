@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from evaluator.job import Job, benchmarks_of
 from evaluator.run.publish import read_samples
 from src.core import exact
-from src.core.details import item_score
 from src.core.errors import BadInputError, NotFoundError
 from src.core.estimates import EstimateRecord, Guess, calibration_path, read_calibration, write_calibration
+from src.core.items.details import item_score
 from src.core.names import details_dataset
 from src.core.statistics.intervals import normal_interval
 from src.core.statistics.subset import LEAST_REFERENCES, choose_subset, clamped_mean, estimate, fit_item_model

@@ -11,10 +11,10 @@ from random import Random
 import pandas as pd
 
 from src.core import contamination, suites
-from src.core.details import write_twin
 from src.core.frames.cells import TEXT
 from src.core.frames.contents import settle
 from src.core.frames.frame import FIELDS, from_records, to_contents, write_parquet
+from src.core.items.details import write_twin
 from src.core.lifecycle import Status
 from src.core.names import details_dataset, result_path
 from src.core.records import Result

@@ -11,9 +11,9 @@ from statistics import median
 import httpx
 
 from src.board.model.samples import SampleFile
-from src.core.details import write_twin
 from src.core.frames.frame import to_contents
 from src.core.frames.tables import write_parquet
+from src.core.items.details import write_twin
 from src.core.names import details_dataset
 from src.core.store import LocalStore
 from src.core.suites import load

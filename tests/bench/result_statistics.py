@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from src.core.item_errors import item_errors
+from src.core.items.errors import item_errors
 from src.core.statistics.intervals import Stratum, pooled, wilson
 from src.core.statistics.ranking.ranks import rank_intervals, rank_intervals_from_covariance
 from src.core.statistics.ranking.tiers import tiers

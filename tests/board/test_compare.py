@@ -14,8 +14,8 @@ from src.board.compare import compare, disagreements, pick
 from src.board.live.certainty import with_certainty
 from src.board.model.samples import SampleFile
 from src.core import suites
-from src.core.details import write_twin
 from src.core.errors import BadInputError
+from src.core.items.details import write_twin
 from tests.board.model.test_samples import line
 
 MUSR = ("leaderboard_musr_murder_mysteries", "leaderboard_musr_object_placements", "leaderboard_musr_team_allocation")

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from src.core.item_errors import KEY as ERRORS
-from src.core.item_errors import ItemErrors
-from src.core.option_scores import KEY as OPTIONS
-from src.core.option_scores import OptionScores
+from src.core.items.errors import KEY as ERRORS
+from src.core.items.errors import ItemErrors
+from src.core.items.options import KEY as OPTIONS
+from src.core.items.options import OptionScores
 from src.core.store import LocalStore
 from src.settings import Settings
 from src.ui.app import build_app

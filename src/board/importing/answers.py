@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from src.board.importing.measurements import fold
 from src.board.importing.reader import FoundResult, LooseSamples, RowAnswers
-from src.core.details_dataset import put_details, sample_files
 from src.core.errors import BadInputError
+from src.core.items.dataset import put_details, sample_files
 from src.core.names import time_of_path
 from src.core.store import Store
 from src.core.suites import is_withheld, load

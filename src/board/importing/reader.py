@@ -6,17 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from src.board.importing.measurements import Measurement
 from src.core.frames.tables import unpacked
+from src.core.items.blocks import SampleLines
 from src.core.records import Result
 
 GZIP = b"\x1f\x8b"
-SampleLines = Callable[[], Iterable[Mapping[str, Any]]]
-"""Opens the answers of one task, one mapping an item, with the fields of lm-eval's sample lines."""
 
 
 @dataclass(frozen=True)

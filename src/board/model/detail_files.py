@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from src.board.model.samples import SampleFile
-from src.core.details import write_twin
 from src.core.errors import BadInputError, NotFoundError, StoreError
+from src.core.items.details import write_twin
 from src.core.names import details_dataset, time_of_path
 from src.core.store import Store
 from src.core.suites import Suite, is_withheld

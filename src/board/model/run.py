@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 
 from src.board.model.engine_facts import engine_facts
 from src.board.model.overview import Run
-from src.core.answer_habits import KEY as HABITS
-from src.core.answer_habits import AnswerHabit, read_habits
 from src.core.errors import BadInputError, NotFoundError
 from src.core.frames.frame import newest_first
-from src.core.item_errors import KEY as ERRORS
-from src.core.item_errors import ItemErrors, block_of
+from src.core.items.errors import KEY as ERRORS
+from src.core.items.errors import ItemErrors, block_of
+from src.core.items.habits import KEY as HABITS
+from src.core.items.habits import AnswerHabit, read_habits
+from src.core.items.options import KEY as OPTIONS
+from src.core.items.options import OptionScores
 from src.core.names import folder_of
-from src.core.option_scores import KEY as OPTIONS
-from src.core.option_scores import OptionScores
 from src.core.records import Result
 from src.core.run_identity import RunIdentity, used_template
 from src.core.scoring import BenchmarkScore, Scored, score

@@ -20,10 +20,10 @@ from src.core import exact
 from src.core.frames.cells import TEXT
 from src.core.frames.contents import EXTRAS, FIELDS, Field, from_contents, settle, suite_of, to_contents
 from src.core.frames.tables import read_table, write_parquet
-from src.core.item_errors import KEY as ERRORS
-from src.core.item_errors import ItemErrors, block_of
-from src.core.option_scores import KEY as OPTIONS
-from src.core.option_scores import OptionScores
+from src.core.items.errors import KEY as ERRORS
+from src.core.items.errors import ItemErrors, block_of
+from src.core.items.options import KEY as OPTIONS
+from src.core.items.options import OptionScores
 from src.core.records import Request, Result
 from src.core.result_files import number
 from src.core.run_identity import RunIdentity, backend_of, joined

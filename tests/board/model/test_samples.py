@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from src.board.model.samples import SampleFile
-from src.core.details import write_twin
+from src.core.items.details import write_twin
 
 
 def line(doc_id: int, right: bool, question: str = "", target: str = "0") -> dict:

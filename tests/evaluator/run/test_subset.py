@@ -12,9 +12,9 @@ import pytest
 from evaluator.run import subset
 from evaluator.run.evaluate import evaluate
 from evaluator.settings import RunSettings
-from src.core.details import write_twin
 from src.core.errors import BadInputError, NotFoundError
 from src.core.estimates import EstimateRecord, estimates, keep, read_calibration
+from src.core.items.details import write_twin
 from src.core.names import details_dataset
 from src.core.records import Request
 from src.core.statistics.subset import LEAST_REFERENCES, clamped_mean

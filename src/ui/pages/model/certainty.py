@@ -12,8 +12,8 @@ from src.board.model.overview import ModelView
 from src.board.model.run import RunDetail, run_detail
 from src.board.model.scores import ScoreLine
 from src.core.errors import NotFoundError
-from src.core.item_errors import ItemErrors
-from src.core.option_scores import OptionScores
+from src.core.items.errors import ItemErrors
+from src.core.items.options import OptionScores
 from src.core.suites import Suite
 from src.ui.web.figures import number, signed
 from src.ui.web.templates import render

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from src.core.frames.frame import from_records
-from src.core.item_errors import KEY, ItemErrors, item_errors
-from src.core.option_scores import option_scores
+from src.core.items.errors import KEY, ItemErrors, item_errors
+from src.core.items.options import option_scores
 from src.core.records import Result
 from src.core.statistics.intervals import Stratum, macro, mean_of_metrics, standard_error, wilson
 from src.core.suites import load

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from src.core.details import AT_LIMIT, option_likelihoods
-from src.core.option_scores import targets_of
+from src.core.items.details import AT_LIMIT, option_likelihoods
+from src.core.items.options import targets_of
 from src.core.result_files import number
 from src.core.suites import Benchmark
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from src.core.answer_habits import AnswerHabit, answer_habits, habit_of, read_habits
+from src.core.items.habits import AnswerHabit, answer_habits, habit_of, read_habits
 from src.core.suites import load
 
 OPTIONS = ["(A)", "(B)", "(C)"]

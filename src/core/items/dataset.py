@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from src.core.details import write_twin
 from src.core.errors import ConflictError, NotFoundError
+from src.core.items.details import write_twin
 from src.core.names import details_dataset, details_folder
 from src.core.redact import redact_bytes
 from src.core.store import Rev, Store

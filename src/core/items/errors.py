@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from src.core.details import question_hash
+from src.core.items.details import question_hash
 from src.core.result_files import number
 from src.core.statistics.intervals import Array, Estimate, Stratum, macro, mean_of_metrics, pooled
 from src.core.suites import Benchmark, Task

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from src.core import exact
-from src.core.details import option_likelihoods
+from src.core.items.details import option_likelihoods
 from src.core.result_files import number
 from src.core.statistics.calibration import calibration_error
 from src.core.statistics.conformal import conformal_score
