@@ -8,14 +8,12 @@ import { UNKNOWN, day, number, whole } from "./words.js";
 /** @import { Column, View } from "./types.js" */
 
 const NORMAL_95 = 1.96; // standard errors either side
-const LONG_NAME = 14; // characters from which the end of a name is kept apart, so that the middle is cut
-const KEPT_END = 8;
+const KEPT_END = 9; // characters of a name that stay in sight if the cell is too narrow for all of it
 
 /**
  * The parts of one cell that are filled again and again.
  * @typedef {{ column: Column, base: string, node: HTMLElement, text?: Text, aside?: HTMLElement | null,
- *   shape?: HTMLElement, link?: HTMLAnchorElement, org?: Text, start?: Text, end?: Text, run?: HTMLElement,
- *   flag?: HTMLElement }} Cell
+ *   shape?: HTMLElement, link?: HTMLAnchorElement, run?: HTMLElement, flag?: HTMLElement }} Cell
  */
 
 /**
@@ -40,15 +38,14 @@ export function cell(column, at, isSorted) {
 
 /** @returns {Cell} */
 function modelCell(node, column) {
-  const [org, start, end] = ["", "", ""].map((text) => document.createTextNode(text));
+  const text = document.createTextNode(""); // the whole name in one, so that finding and copying it work
   const shape = el("i.lt-shape", { "aria-hidden": "true" });
   const run = el("span.lt-run", {}, document.createTextNode(""));
   const flag = el("span.lt-flag", {}, document.createTextNode(""));
-  const parts = [el("span.lt-org", {}, org), el("span.lt-start", {}, start), el("span.lt-end", {}, end)];
-  const link = /** @type {HTMLAnchorElement} */ (el("a.lt-name", { tabindex: -1 }, parts));
+  const link = /** @type {HTMLAnchorElement} */ (el("a.lt-name", { tabindex: -1 }, el("span", {}, text)));
   const more = el("button.lt-more", { type: "button", tabindex: -1, "aria-label": "Actions" }, icon("more"));
   node.append(shape, link, run, flag, more);
-  return { column, base: node.className, node, link, org, start, end, shape, run, flag };
+  return { column, base: node.className, node, link, text, shape, run, flag };
 }
 
 /**
@@ -84,15 +81,11 @@ const FILL = {
     toggle(node, "lt-tied", isRanged && data.flag("tied", row) === true);
   },
 
-  model({ node, link, org, start, end, shape, run, flag }, row, view, position) {
+  model({ node, link, text, shape, run, flag }, row, view, position) {
     const { data, answer, about } = view;
     const model = data.text("model", row);
-    const slash = model.indexOf("/") + 1;
-    const name = model.slice(slash);
-    const cut = name.length > LONG_NAME ? name.length - KEPT_END : name.length;
-    write(org, "data", model.slice(0, slash));
-    write(start, "data", name.slice(0, cut));
-    write(end, "data", name.slice(cut));
+    write(text, "data", model);
+    write(link.dataset, "end", model.slice(-KEPT_END));
     const precision = data.repeated.has(row) || position < answer.pinned ? data.text("precision", row) : null;
     write(run.firstChild, "data", precision ? (about.precisions[precision] ?? precision) : "");
     toggle(run, "on", Boolean(precision));

@@ -17,17 +17,16 @@ export function highlight(view, slots) {
 
 function inCell(cell, terms) {
   if (cell.column.kind === "model") {
-    const nodes = [cell.org, cell.start, cell.end];
-    const name = lower(nodes.map((node) => node.data).join(""));
+    const name = lower(cell.text.data);
     return terms
-      .flatMap((term) => spans(term, name, cell.org.data.length))
-      .map(([start, end]) => range(nodes, start, end));
+      .flatMap((term) => spans(term, name, name.indexOf("/") + 1))
+      .map(([start, end]) => range(cell.text, start, end));
   }
   if (!cell.text) return [];
   return terms
     .filter((term) => term.field === cell.column.key)
     .flatMap((term) => occurrences(lower(cell.text.data), term.text))
-    .map(([start, end]) => range([cell.text], start, end));
+    .map(([start, end]) => range(cell.text, start, end));
 }
 
 function spans(term, name, orgLength) {
@@ -43,18 +42,9 @@ function occurrences(text, wanted) {
   return found;
 }
 
-/** The stretch from `start` to `end` of a text that lies in several nodes. */
-function range(nodes, start, end) {
+function range(node, start, end) {
   const stretch = new Range();
-  let before = 0;
-  for (const node of nodes) {
-    const after = before + node.data.length;
-    if (start >= before && start <= after) stretch.setStart(node, start - before);
-    if (end >= before && end <= after) {
-      stretch.setEnd(node, end - before);
-      break;
-    }
-    before = after;
-  }
+  stretch.setStart(node, start);
+  stretch.setEnd(node, end);
   return stretch;
 }

@@ -10,6 +10,7 @@ import { fetchEngine } from "./pattern.js";
 import { Answers } from "./query.js";
 import { parse } from "./search.js";
 import { Share } from "./share.js";
+import { suggest } from "./suggest.js";
 import { HIDDEN } from "./choices.js";
 import { read, write } from "./url.js";
 import { plural } from "./words.js";
@@ -324,16 +325,18 @@ export class Table {
       .filter(([, n]) => n > 0)
       .sort((a, b) => b[1] - a[1]);
     const button = (patch, text) => el("button.lt-button", { type: "button", onclick: () => this.change(patch) }, text);
+    const meant = el("div.lt-meant", { role: "status" });
     const buttons = ways.map(([group, n]) =>
       button({ [group]: group === "hide" ? [] : CLEAR[group] }, `Drop ${FILTERS[group][0]}: ${plural(n, "run")}`),
     );
     buttons.push(button(CLEAR, "Reset all filters"));
-    const advice = ways.length ? "It would, without one of these:" : "No single filter is the cause; start again:";
-    this.showEmpty("No model matches.", problem ?? advice, buttons);
+    const advice = ways.length ? "Some would, without one of these:" : "No single filter is the cause; start again:";
+    this.showEmpty("No model matches.", problem ?? advice, buttons, meant);
+    if (!problem && this.query.q.trim()) suggest(this, written(this.query), meant);
   }
 
-  showEmpty(title, text, buttons) {
-    this.empty.replaceChildren(el("strong", {}, title), el("p", {}, text), el("div.lt-ways", {}, buttons));
+  showEmpty(title, text, buttons, first = "") {
+    this.empty.replaceChildren(el("strong", {}, title), first, el("p", {}, text), el("div.lt-ways", {}, buttons));
     this.empty.hidden = false;
   }
 }

@@ -55,7 +55,7 @@ def measure(quick: bool) -> None:
         bytes_of_a_screen(twin)
         with served("board", str(store)) as url:
             first_sample(url, str(rows["id"].iloc[0]))
-            with browser() as chromium, opened(chromium, f"{url}/", ".lt-rows .lt-start") as page:
+            with browser() as chromium, opened(chromium, f"{url}/", ".lt-rows .lt-name") as page:
                 page.wait_for_selector(".lt:not([aria-busy])")
                 page.click("[data-part=ranking]")
                 times = page.evaluate(DRAG)

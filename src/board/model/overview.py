@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import SequenceMatcher
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -15,6 +14,7 @@ from src.board.model.relations import Positions, Relations, relations, value_of
 from src.board.model.reproduce import reproduce
 from src.board.model.scores import Peers, ScoreLine, peers_of, score_lines
 from src.board.table.direction import is_higher_better
+from src.board.table.suggest import similar_names
 from src.core.suites import Suite
 
 HUB = "https://huggingface.co"
@@ -88,7 +88,7 @@ def model_view(
     frame, known = snapshot.frame, relations(snapshot.frame)
     own = known.of(model)
     if not len(own):
-        return Missing(model, _suggestions(frame, model))
+        return Missing(model, similar_names(frame, model))
     higher = is_higher_better(snapshot.suite, "average")
     at = known.best(own, precision, revision, higher, configuration)
     row = frame.iloc[at]
@@ -157,23 +157,6 @@ def _links(snapshot: Snapshot, facts: Mapping[str, Any]) -> list[Link]:
         links.append(Link("Answers to every question", f"{HUB}/datasets/{owner}/{details}-details"))
         links.append(Link("Result files", f"{HUB}/datasets/{owner}/results/tree/main/{model}"))
     return links
-
-
-def _suggestions(frame: pd.DataFrame, model: str, most: int = 5) -> tuple[str, ...]:
-    """Return names on the board most like `model`: those that share its organisation or a stretch of its name."""
-    asked = model.lower()
-    name = asked.rpartition("/")[2]
-    names = frame["model"].drop_duplicates()
-    lower = names.str.lower()
-    alike = lower.str.startswith(asked.partition("/")[0] + "/")
-    for stretch in {name, name[:5], name[-5:]}:
-        alike |= lower.str.contains(stretch, regex=False) if stretch else False
-    matcher = SequenceMatcher(b=asked)
-    scored: list[tuple[float, Literal[0], str]] = []
-    for candidate in names[alike].head(2000):
-        matcher.set_seq1(candidate.lower())
-        scored.append((-matcher.ratio(), 0, candidate))
-    return tuple(candidate for ratio, _, candidate in sorted(scored)[:most] if -ratio > 0.4)
 
 
 OF_THE_MODEL = (

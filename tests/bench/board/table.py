@@ -72,7 +72,7 @@ def table(rows: int, store: Path, quick: bool = False) -> None:
             shown(f"{title.replace('p95', 'median')}, {rows:,} rows", round(median(mine[what]), 1), unit)
 
 
-FIRST_NAME = ".lt-rows .lt-start"
+FIRST_NAME = ".lt-rows .lt-name"
 WORDS = ("instruct", "estuary 7", "fjord math")
 """What is typed and taken back, key by key."""
 

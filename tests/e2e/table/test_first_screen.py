@@ -90,7 +90,7 @@ def test_nothing_moves_when_the_script_takes_over(page: Page, sample: Served, si
     )
     release_code, release_rows = hold(page, CODE), hold(page, ROWS)
     page.goto(f"{sample.url}/{view}", wait_until="commit")
-    page.wait_for_selector(".lt-rows .lt-start")
+    page.wait_for_selector(".lt-rows .lt-name")
     page.wait_for_timeout(300)
     release_code()
     page.wait_for_timeout(300)
@@ -104,7 +104,7 @@ def test_nothing_moves_when_the_script_takes_over(page: Page, sample: Served, si
 def test_what_is_typed_before_the_script_has_come_is_answered_when_it_has(page: Page, sample: Served) -> None:
     release_code, release_rows = hold(page, CODE), hold(page, ROWS)
     page.goto(sample.url, wait_until="commit")
-    page.wait_for_selector(".lt-rows .lt-start")
+    page.wait_for_selector(".lt-rows .lt-name")
     page.keyboard.press("/")
     page.keyboard.type("brac")
     release_code()
@@ -123,7 +123,7 @@ def test_what_is_typed_before_the_script_has_come_is_answered_when_it_has(page: 
 def test_keys_and_clicks_before_the_rows_are_not_lost(page: Page, sample: Served, late: str) -> None:
     release = hold(page, late)
     page.goto(sample.url, wait_until="commit")
-    page.wait_for_selector(".lt-rows .lt-start")
+    page.wait_for_selector(".lt-rows .lt-name")
     if late == ROWS:
         until(page, "window.lbEarlyKeys === null")
     for key in "jjc":

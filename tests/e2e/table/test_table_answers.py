@@ -238,3 +238,24 @@ def test_intervals_stand_behind_the_numbers_and_in_words(page: Page, sample: Ser
     page.wait_for_selector(".lt-rows td.lt-c-bbh[class*=lt-x]")
     assert re.search(r"between [\d.]+ and [\d.]+ with 95 % confidence", title_of(page, "td.lt-c-bbh"))
     assert re.search(r"between \d+ and \d+ with 95 % confidence", title_of(page, "td.lt-c-rank"))
+
+
+def test_a_misspelled_name_is_found_in_one_more_click(page: Page, small: Served, faults) -> None:
+    open_table(page, small)
+    page.fill(SEARCH, "anvli")
+    page.get_by_role("button", name="anvil: 5 runs").click()
+    expect(page.locator(".lt-empty")).to_be_hidden()
+    assert all("anvil" in name for name in names(page))
+    assert page.input_value(SEARCH) == "anvil"
+    assert not faults(page)
+
+
+def test_a_whole_name_can_be_found_and_copied(page: Page, sample: Served) -> None:
+    open_table(page, sample)
+    name = names(page)[5]
+    assert page.evaluate("name => window.find(name)", name)
+    assert page.evaluate("getSelection().toString()") == name
+    assert page.evaluate("getSelection().anchorNode.data") == name  # one text node
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate("getSelection().removeAllRanges()")
+    assert page.evaluate("name => window.find(name)", name)

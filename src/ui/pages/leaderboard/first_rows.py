@@ -27,18 +27,16 @@ MOST = 40
 
 NORMAL_95 = 1.96  # standard errors either side
 SHADES, PLACES = 16, 40  # as in shades.js
-LONG_NAME, KEPT_END = 14, 8  # as in cells.js
+KEPT_END = 9  # characters, as in cells.js
 
 
 @dataclass(frozen=True)
 class Name:
-    """What stands in a model's cell: the name in three parts, and the labels after it."""
+    """What stands in a model's cell: its name, the end of it that stays in sight, and the labels after it."""
 
     href: str
     label: str
     title: str
-    org: str
-    start: str
     end: str
     run: str
     mark: str
@@ -158,18 +156,13 @@ class FirstRows:
         return cells
 
     def _name(self, model: str, row_id: str, precision: str | None, shown: str | None, mark: str) -> Name:
-        slash = model.find("/") + 1
-        name = model[slash:]
-        cut = len(name) - KEPT_END if len(name) > LONG_NAME else len(name)
         revision = re.search(r"@([0-9a-f]+)(?:#\d+)?$", row_id) if precision else None
         run = {"precision": precision, "revision": revision and revision[1]}
         return Name(
             href=model_page(model, {key: value for key, value in run.items() if value}, self.query.suite),
             label=f"{model}, {shown}" if shown else model,
             title=model,
-            org=model[:slash],
-            start=name[:cut],
-            end=name[cut:],
+            end=model[-KEPT_END:],
             run=PRECISION_SHORT.get(shown, shown) if shown else "",
             mark=mark,
         )

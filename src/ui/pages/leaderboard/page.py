@@ -15,7 +15,9 @@ from markupsafe import Markup, escape
 
 from src.board.live.snapshot import Board, Snapshot
 from src.board.table.columns import SIZES, Column
+from src.board.table.payload import Payload
 from src.board.table.query import HIDDEN, Query, Selection, of_page, run
+from src.board.table.suggest import Suggestion, suggestions
 from src.board.table.url import PARAMETERS
 from src.core.errors import BoardError
 from src.settings import Settings
@@ -51,6 +53,8 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
         hidden_rows=_hidden(len(snapshot.frame.attrs.get("hidden", ()))),
         suite_query=f"?suite={snapshot.suite.name}" if query.suite else "",
         download=table.DOWNLOAD,
+        suggest=table.SUGGEST,
+        meant=_meant(payload, query) if not selection.matches else (),
         as_of=f"{snapshot.as_of:%Y-%m-%d}",
         at=at,
         missing=missing,
@@ -69,9 +73,7 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
         stays=selection.pinned <= MOST_STICKY,
         is_ranged=first.is_ranged,
         is_published=selection.is_published,
-        hidden=[
-            (name, value) for name, value in query.to_params().items() if name != "q" and value != ",".join(HIDDEN)
-        ],
+        hidden=[(name, value) for name, value in _params(query).items() if name != "q"],
         flagged=about["flagged"] if "flagged" in query.hide else 0,
         about=script(about),
     )
@@ -85,6 +87,17 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
         sheet=sheet(),
         style=rules,
     )
+
+
+def _meant(payload: Payload, query: Query) -> list[tuple[Suggestion, str]]:
+    """Return searches like the one that finds nothing, each with its address."""
+    return [(each, "./?" + urlencode(_params(replace(query, q=each.q)))) for each in suggestions(payload.rows, query)]
+
+
+def _params(query: Query) -> dict[str, str]:
+    """Return the parameters of a page's address: what it hides by itself is not in it."""
+    params = query.to_params()
+    return {name: value for name, value in params.items() if (name, value) != ("hide", ",".join(HIDDEN))}
 
 
 def at_day(board: Board, params: Mapping[str, str]) -> tuple[Snapshot, str | None, str | None]:

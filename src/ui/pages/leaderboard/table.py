@@ -19,7 +19,8 @@ from src.board.live.snapshot import Board, Snapshot
 from src.board.table import url as links
 from src.board.table.listing import listing
 from src.board.table.payload import File, Payload
-from src.board.table.query import Query
+from src.board.table.query import Query, of_page
+from src.board.table.suggest import suggestions
 from src.core.errors import NotFoundError
 from src.ui.web import assets
 from src.ui.web.bundle import bundle
@@ -27,6 +28,7 @@ from src.ui.web.files import FOREVER, answer
 
 ROWS = "board/rows"
 DOWNLOAD = "board/leaderboard"
+SUGGEST = "board/suggestions.json"
 CODE = "board/table"
 MOST_FILES = 18  # three suites of two snapshots: a page may still ask for the rows of the last one
 MOST_PAST = 2  # days of the past whose rows are held
@@ -46,6 +48,7 @@ def routes(board: Board) -> list[BaseRoute]:
     return [
         Route(f"/{ROWS}/{{name}}.json", answers.file, methods=["GET"]),
         Route(f"/{DOWNLOAD}.{{form}}", answers.download, methods=["GET"]),
+        Route(f"/{SUGGEST}", answers.suggest, methods=["GET"]),
         Route(f"/{CODE}/{{name}}.js", _code, methods=["GET"]),
     ]
 
@@ -94,6 +97,16 @@ class Served:
             return JSONResponse({"problem": str(error)}, 400)
         name = f"{snapshot.suite.name}.{form}"
         return Response(body, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+    def suggest(self, request: Request) -> Response:
+        """Answer with searches that find something, for the view in the URL, which finds nothing."""
+        query = of_page(links.first(request.query_params.multi_items()))
+        try:
+            snapshot = self._snapshot(query.suite)
+        except NotFoundError as error:
+            return JSONResponse({"problem": str(error)}, 404)
+        found = suggestions(self.payload(snapshot).rows, query)
+        return JSONResponse([{"q": each.q, "matches": each.matches} for each in found])
 
     def payload(self, snapshot: Snapshot) -> Payload:
         """Return the snapshot as the browser gets it."""
