@@ -20,10 +20,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    if args.run == "plan":  # needs no queue, no store and no harness
-        from evaluator import plan
-
-        return plan.run(args)
     from evaluator import commands
 
     return int(getattr(commands, args.run)(args) or 0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from typing import Any
 
-from evaluator import plan
+from evaluator.plan.devices import CARDS, FLAVOURS
 from src.core import suites
 from src.core.model.memory import BYTES_PER_NUMBER
 
@@ -81,8 +82,36 @@ def parser() -> argparse.ArgumentParser:
     _run_options(rescore)
     rescore.set_defaults(run="rescore")
 
-    plan.add_parser(commands).set_defaults(run="plan")
+    _add_suite(commands)
+    _add_plan(commands)
     return top
+
+
+def _add_suite(commands: Any) -> None:
+    suite = commands.add_parser("suite", help="draft a suite of the harness's tasks, groups or tags")
+    suite.add_argument("tasks", nargs="+", metavar="TASK", help="the harness's name of a task, a group or a tag")
+    suite.add_argument("--name", default="mine", metavar="NAME", help="the suite's name (default: mine)")
+    _item_options(suite)
+    suite.set_defaults(run="suite")
+
+
+def _add_plan(commands: Any) -> None:
+    plan = commands.add_parser("plan", help="estimate memory, tokens, time and cost of a model without downloading it")
+    plan.add_argument("model", help="org/name on the Hub, a folder, or a config.json")
+    plan.add_argument("--revision", default="main")
+    plan.add_argument("--suite", default=suites.DEFAULT, metavar="NAME", help="a suite, by name or .toml file")
+    plan.add_argument("--store", help="the board whose own suites and tasks count: hub:OWNER, or a folder")
+    plan.add_argument("--tasks", default="", metavar="A,B", help="only these benchmarks or tasks")
+    plan.add_argument("--limit", type=int, metavar="N", help="only the first N items of each task")
+    plan.add_argument(
+        "--device", default="here", metavar="NAME",
+        help=f"here (this machine), a Hugging Face flavour ({', '.join(FLAVOURS)}) or a card ({', '.join(CARDS)})",
+    )  # fmt: skip
+    plan.add_argument("--precision", default="bfloat16", choices=list(BYTES_PER_NUMBER))
+    plan.add_argument("--price", type=float, metavar="DOLLARS", help="price of that machine per hour")
+    plan.add_argument("--json", action="store_true", help="print the estimate as JSON")
+    _item_options(plan)
+    plan.set_defaults(run="plan")
 
 
 def _limit(text: str) -> float:
@@ -102,6 +131,17 @@ def _batch_size(text: str) -> int | str:
 
 def _store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", required=True, help="the board: hub:OWNER, or a folder")
+
+
+def _item_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of commands that look at items and run no model."""
+    parser.add_argument("--workspace", type=Path, default=WORKSPACE, help="folder for models, items and runs")
+    parser.add_argument("--fetch", action="store_true", help="download the items that are not in the workspace")
+    parser.add_argument("--own-tasks", type=Path, metavar="DIR", help="task files of your own (YAML)")
+    parser.add_argument("--trust-tasks", action="store_true", help="run the Python files in that folder, sandboxed")
+    parser.add_argument(
+        "--without-sandbox", action="store_true", help="read task files with all the rights of this account"
+    )
 
 
 def _run_options(parser: argparse.ArgumentParser) -> None:

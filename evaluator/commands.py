@@ -229,6 +229,34 @@ LANES = (
 )  # fmt: skip
 
 
+def suite(args: argparse.Namespace) -> int:
+    """Draft a suite from the harness's tasks."""
+    from evaluator import drafting
+
+    return drafting.run(args, _settings_for_items(args))
+
+
+def plan(args: argparse.Namespace) -> int:
+    """Estimate a run."""
+    from evaluator.plan import command
+
+    store = open_store(args.store) if args.store else None
+    if store is not None:
+        know_suites(store)
+    return command.run(args, suites.load(args.suite), _settings_for_items(args))
+
+
+def _settings_for_items(args: argparse.Namespace) -> RunSettings:
+    """Return the settings of commands that look at items and run no model."""
+    return RunSettings(
+        workspace=args.workspace.expanduser().absolute(),
+        limits=ChildLimits(fenced=not args.without_sandbox),
+        token=os.environ.get("HF_TOKEN"),
+        own_tasks=args.own_tasks.expanduser().resolve() if args.own_tasks else None,
+        trust_tasks=args.trust_tasks,
+    )
+
+
 def retry(args: argparse.Namespace) -> int:
     """Return failed requests to the queue."""
     queue = Queue(open_store(args.store))

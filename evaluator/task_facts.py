@@ -29,6 +29,8 @@ class TaskFacts:
     helpers: bool  # Python files beside the task file are run
     version: float | None
     problem: str | None = None  # why it cannot be run here
+    title: str | None = None  # the harness's own name for its tables
+    options: int | None = None  # to choose from, if the file itself lists them
 
     @property
     def aggregations(self) -> dict[str, str]:
@@ -43,6 +45,7 @@ class HarnessFacts:
     tasks: Mapping[str, TaskFacts] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)  # name → why nothing is known of it
+    titles: Mapping[str, str] = field(default_factory=dict)  # of groups, if the harness has one
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -55,12 +58,44 @@ class HarnessFacts:
             {name: TaskFacts(**fields) for name, fields in data["tasks"].items()},
             {name: tuple(tasks) for name, tasks in data["groups"].items()},
             dict(data["problems"]),
+            dict(data["titles"]),
         )
 
     def folders(self, tasks: Iterable[str]) -> tuple[str, ...]:
         """Return the harness's folders that hold the task files."""
         known = (self.tasks[task].folder for task in tasks if task in self.tasks)
         return tuple(dict.fromkeys(folder for folder in known if folder))
+
+
+@dataclass(frozen=True)
+class Work:
+    """The tokens of a task's prompts: forwarded once for all documents, and the mean of a document."""
+
+    shared: float  # that all prompts begin with
+    document: float  # of the trie of prompts
+    scored: float
+    stock: float  # that stock `hf` forwards
+    answer: float | None = None  # of a typical text; None if nothing is generated
+    answer_limit: float | None = None  # the longest text that may be generated
+
+
+@dataclass(frozen=True)
+class ItemCounts:
+    """What the items of a task tell. Unknown is None."""
+
+    items: int | None = None
+    options: int | None = None  # if every item has as many
+    work: Work | None = None
+    problem: str | None = None  # why nothing is known
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ItemCounts:
+        """Return what `as_dict` has written."""
+        return cls(**{**data, "work": Work(**data["work"]) if data["work"] else None})
 
 
 def expanded(suite: Suite, facts: HarnessFacts) -> Suite:

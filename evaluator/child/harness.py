@@ -169,13 +169,8 @@ def _run_unit(job: Job, run: Path, unit: Unit, model: Any, report: ReportEvent) 
 
     started = time.perf_counter()
     own = Path(job.own_tasks) if job.own_tasks else None
-    manager = harness_tasks.manager(job.task_folders or harness_tasks.locate(unit.tasks), own)
-    with _inside(own if own and set(unit.tasks) & set(job.own_data) else None):
-        loaded = manager.load(list(unit.tasks))
-    for task in loaded["tasks"].values():
-        if task.get_config("num_fewshot") != 0 or task.get_config("num_fewshot") is None:
-            task.set_config(key="num_fewshot", value=unit.shots)
-        task.set_fewshot_seed(seed=OTHER_SEED)
+    beside = own if own and set(unit.tasks) & set(job.own_data) else None
+    loaded = harness_tasks.load(unit.tasks, job.task_folders, own, beside, unit.shots)
     _count_requests(model, report)
     if job.allow_code:
         os.environ["HF_ALLOW_CODE_EVAL"] = "1"
@@ -223,18 +218,6 @@ def note_limits(model: Any, samples: list[dict[str, Any]]) -> None:
         if tokenizer is not None and most:
             text = str(sample["resps"][0][0])
             sample[AT_LIMIT] = bool(text) and len(tokenizer(text, add_special_tokens=False)["input_ids"]) >= most - 1
-
-
-@contextmanager
-def _inside(folder: Path | None) -> Iterator[None]:
-    """Work in `folder` while items are loaded: those of the board's own tasks may lie beside their task file."""
-    before = Path.cwd()
-    if folder is not None:
-        os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
 
 
 def _refuse_nan(task: str, samples: list[dict[str, Any]]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from lm_eval.tasks import TaskManager
 from lm_eval.tasks._index import Kind
 from lm_eval.tasks._yaml_loader import load_yaml
 
+from evaluator.child.result_file import OTHER_SEED
 from evaluator.task_facts import HarnessFacts, TaskFacts
 
 ROOT = Path(lm_eval.__file__).parent / "tasks"
@@ -30,6 +34,35 @@ def manager(folders: Iterable[str], own: Path | None = None) -> TaskManager:
     # a later folder replaces tasks of an earlier one, but of two in the whole tree the first counts
     paths = [ROOT / folder for folder in sorted(folders, reverse=True)]
     return TaskManager(include_defaults=False, include_path=paths + ([own] if own else []))
+
+
+def load(
+    names: Iterable[str], folders: Iterable[str], own: Path | None = None, beside: Path | None = None, shots: int = 0
+) -> Any:
+    """Return tasks with their items, as the harness evaluates them, with `shots` few-shot examples.
+
+    `beside`: the folder in which files of items are looked for, else the working directory.
+    """
+    tasks = manager(folders or locate(names), own)
+    with _inside(beside):
+        loaded = tasks.load(list(names))
+    for task in loaded["tasks"].values():
+        if task.get_config("num_fewshot") != 0 or task.get_config("num_fewshot") is None:
+            task.set_config(key="num_fewshot", value=shots)
+        task.set_fewshot_seed(seed=OTHER_SEED)
+    return loaded
+
+
+@contextmanager
+def _inside(folder: Path | None) -> Iterator[None]:
+    """Work in `folder` while items are loaded: those of the board's own tasks may lie beside their task file."""
+    before = Path.cwd()
+    if folder is not None:
+        os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def locate(names: Iterable[str]) -> list[str]:
@@ -67,6 +100,7 @@ def describe(names: Iterable[str], own: Path | None = None) -> HarnessFacts:
     tasks: dict[str, TaskFacts] = {}
     groups: dict[str, tuple[str, ...]] = {}
     problems: dict[str, str] = {}
+    titles: dict[str, str] = {}
     for name in wanted:
         leaves = list(dict.fromkeys(_leaves(name, index)))
         unknown = [leaf for leaf in leaves if leaf not in index]
@@ -75,9 +109,11 @@ def describe(names: Iterable[str], own: Path | None = None) -> HarnessFacts:
             continue
         if index[name].kind in (Kind.GROUP, Kind.TAG):
             groups[name] = tuple(leaves)
+            if isinstance(index[name].cfg, dict) and isinstance(title := index[name].cfg.get("group_alias"), str):
+                titles[name] = title
         for leaf in leaves:
             tasks[leaf] = tasks.get(leaf) or _facts(index[leaf], own)
-    return HarnessFacts(tasks, groups, problems)
+    return HarnessFacts(tasks, groups, problems, titles)
 
 
 def _leaves(name: str, index: Any) -> Iterator[str]:
@@ -134,7 +170,23 @@ def _facts(entry: Any, own: Path | None) -> TaskFacts:
         helpers=entry.kind == Kind.PY_TASK or b"!function" in path.read_bytes(),
         version=_number((metadata or {}).get("version")),
         problem=problem,
+        title=str(config["task_alias"]) if config.get("task_alias") else None,
+        options=_options(config),
     )
+
+
+def _options(config: dict[str, Any]) -> int | None:
+    """Return how many options a task file lists: as a list, or as a template that is one; None if the items say."""
+    listed = config.get("doc_to_choice")
+    if config.get("output_type") != "multiple_choice" or not isinstance(listed, list | str):
+        return None
+    if isinstance(listed, str):
+        try:
+            parsed = ast.parse(listed.strip().removeprefix("{{").removesuffix("}}").strip(), mode="eval").body
+        except (SyntaxError, ValueError):
+            return None
+        return len(parsed.elts) if isinstance(parsed, ast.List) else None
+    return len(listed)
 
 
 def _problem_with_data(dataset: str, kwargs: dict[str, Any], own: Path | None) -> str | None:

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evaluator import plan
 from evaluator.box.download import Weights, forget
 from evaluator.box.energy import Energy
 from evaluator.child.checkpoints import is_done
@@ -26,6 +25,7 @@ from evaluator.job import (
     checkpoint_name,
     samples_name,
 )  # fmt: skip
+from evaluator.plan import loads
 from evaluator.run import engine_status, evaluate, sandbox
 from evaluator.run.evaluate import Notice, Outcome
 from evaluator.run_files import MOST_SAMPLES, BadRunError, distrust, is_file, read, read_json, remove, write
@@ -48,7 +48,7 @@ def run_in_parts(
     Shards are collected in one local run folder as they end, so that none runs twice even if others fail.
     """
     folder = evaluate.prepare(request, suite, settings, Weights(settings.workspace / "models"), "joined")
-    weights = plan.weigh(plan.items_of(suite))
+    weights = loads.weigh(loads.items_of(suite))
     together = {task: unit.tasks[0] for unit in Job.read(folder / "job.json").units for task in unit.tasks}
     shards = split(request.model, left(folder), parts, gpus=gpus, weights=weights, together=together)
     downloaded: dict[str, Weights] = {}  # machine → weights

@@ -5,21 +5,22 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from evaluator.box import datasets
-from evaluator.job import RESULTS
+from evaluator.job import RESULTS, TOKENIZER
 from evaluator.run import sandbox
 from evaluator.run_files import distrust, read_json, remove, write
 from evaluator.settings import ChildLimits, RunSettings
-from evaluator.task_facts import HarnessFacts
+from evaluator.task_facts import HarnessFacts, ItemCounts
 from src.core.errors import BadInputError
 from src.core.suites import Suite
 
 SECONDS = 300.0
-FORMAT = 1  # of the kept answers
+FORMAT = 2  # of the kept answers
 
 _known: dict[str, HarnessFacts] = {}
 
@@ -40,7 +41,7 @@ def ask(names: Iterable[str], settings: RunSettings) -> HarnessFacts:
         try:
             _known[key] = HarnessFacts.from_dict(json.loads(kept.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError):
-            _known[key] = _ask(wanted, settings, key)
+            _known[key] = _ask(wanted, settings)
             kept.write_text(json.dumps(_known[key].as_dict()), encoding="utf-8")
     return _known[key]
 
@@ -56,22 +57,63 @@ def of_tasks(facts: HarnessFacts, settings: RunSettings) -> dict[str, Any]:
     }
 
 
-def _ask(names: list[str], settings: RunSettings, key: str) -> HarnessFacts:
-    folder = settings.workspace / "asked" / key
-    folder.mkdir(parents=True, exist_ok=True)
+def count_items(
+    shots: Mapping[str, int], facts: HarnessFacts, settings: RunSettings, tokenizer: bytes | None = None
+) -> dict[str, ItemCounts]:
+    """Return what the items that are here tell of tasks (task → few-shot examples); tasks without items are left out.
+
+    `tokenizer`: the tokenizer.json to count tokens with. Raise BadInputError if the harness cannot be asked.
+    """
+    known = {name: facts.tasks[name] for name in shots if name in facts.tasks}
+    here = [
+        name
+        for name, task in known.items()
+        if task.problem is None
+        and (task.folder or not task.helpers or settings.trust_tasks)
+        and datasets.is_present(settings.benchmarks, task)
+    ]
+    if not here:
+        return {}
+    question = {
+        "shots": {name: shots[name] for name in here},
+        "folders": facts.folders(here),
+        "own": str(settings.own_tasks) if settings.own_tasks else None,
+        "own_data": of_tasks(facts, settings)["own_data"],
+    }
+    more = {TOKENIZER: tokenizer} if tokenizer else {}
+    answer = _in_child(question, settings, "evaluator.child.counting", SECONDS + SECONDS_A_TASK * len(here), more)
+    with distrust("The harness's answer"):
+        return {name: ItemCounts.from_dict(answer[name]) for name in here}
+
+
+SECONDS_A_TASK = 60.0  # at most, to build its prompts
+
+
+def _ask(names: list[str], settings: RunSettings) -> HarnessFacts:
+    question = {"names": names, "own": str(settings.own_tasks) if settings.own_tasks else None}
+    answer = _in_child(question, settings, "evaluator.child.asking", SECONDS, {})
+    with distrust("The harness's answer"):
+        return HarnessFacts.from_dict(answer)
+
+
+def _in_child(
+    question: Mapping[str, Any], settings: RunSettings, module: str, seconds: float, files: Mapping[str, bytes]
+) -> Any:
+    """Return what a module of the child answers to a question. Raise BadInputError if it does not."""
     settings.benchmarks.mkdir(parents=True, exist_ok=True)
+    asked = settings.workspace / "asked"
+    asked.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=asked))
     own = settings.own_tasks
     try:
-        write(folder, "ask.json", json.dumps({"names": names, "own": str(own) if own else None}).encode())
-        limits = ChildLimits(seconds=SECONDS, fenced=settings.limits.fenced)
-        failure = sandbox.run_child(
-            folder, settings.benchmarks, limits, reads=[own] if own else [], module="evaluator.child.asking"
-        )
+        for name, data in {"ask.json": json.dumps(question).encode(), **files}.items():
+            write(folder, name, data)
+        limits = ChildLimits(seconds=seconds, fenced=settings.limits.fenced)
+        failure = sandbox.run_child(folder, settings.benchmarks, limits, reads=[own] if own else [], module=module)
         if failure is not None:
-            raise BadInputError(f"The harness could not be asked about {', '.join(names[:3])}: {failure.message}\n"
-                                f"{failure.traceback or ''}")  # fmt: skip
+            raise BadInputError(f"The harness could not be asked: {failure.message}\n{failure.traceback or ''}".strip())
         with distrust("The harness's answer"):
-            return HarnessFacts.from_dict(read_json(folder, RESULTS))
+            return read_json(folder, RESULTS)
     finally:
         remove(folder)
 

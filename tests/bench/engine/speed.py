@@ -140,7 +140,10 @@ GENERATION = {"ifeval": "leaderboard_ifeval", "math": "leaderboard_math_algebra_
 
 def plan(quick: bool) -> None:
     """`plan` against what was counted and measured."""
-    from evaluator import plan as planning
+    from evaluator.plan.devices import this_machine
+    from evaluator.plan.estimate import Load, estimate
+    from evaluator.plan.loads import WORK
+    from evaluator.plan.shape import shape_of
 
     tokenizer = suite.train_tokenizer(SOURCE, 24_000)
     model = suite.small_llama(len(tokenizer), **(MEDIUM if quick else LARGE))
@@ -151,7 +154,8 @@ def plan(quick: bool) -> None:
     lm = ours(model, tokenizer)
     lm.loglikelihood(requests[tasks[0]][:2], disable_tqdm=True)
     start = lm.work.tokens
-    expected = planning.plan(model.config.to_dict(), items, planning.this_machine(), "float32")
+    loads = {task: Load(some, WORK[task]) for task, some in items.items()}
+    expected = estimate(shape_of(model.config.to_dict()), loads, this_machine(), "float32")
     cpu, _ = seconds(lambda: [lm.loglikelihood(some, disable_tqdm=True) for some in requests.values()])
     tokens = lm.work.tokens - start
     report(

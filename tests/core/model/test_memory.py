@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from evaluator.box.preflight import Box
-from evaluator.plan import DEVICES, plan
+from evaluator.plan.devices import CARDS
+from evaluator.plan.estimate import estimate
+from evaluator.plan.shape import shape_of
 from src.board.api.context import Context
 from src.board.api.tools import Tools
 from src.core.model.checks import ModelLimits, Repository, _size
@@ -37,7 +39,7 @@ def test_a_model_is_spread_over_devices_of_which_a_tenth_stays_free() -> None:
 @pytest.mark.torch
 @pytest.mark.parametrize(("precision", "bits"), [("bfloat16", 16), ("4bit", 4)])
 def test_the_plan_the_box_the_form_and_the_tool_give_one_estimate(tmp_path: Path, precision: str, bits: int) -> None:
-    planned = plan(json.loads(LLAMA_8B.read_text()), {"leaderboard_musr": 1}, DEVICES["h100"], precision)
+    planned = estimate(shape_of(json.loads(LLAMA_8B.read_text())), {}, CARDS["h100"], precision)
     billions = planned.shape.parameters / 1e9
     gb = planned.memory / 1e9
     assert gb == pytest.approx(run_gb(billions, precision))
@@ -46,7 +48,7 @@ def test_the_plan_the_box_the_form_and_the_tool_give_one_estimate(tmp_path: Path
         return Box("b", memory_gb, ()).fits(Request(model="org/llama", params=billions, precision=precision))
 
     assert (fits(gb * 0.999), fits(gb * 1.001)) == (False, True)
-    h100 = DEVICES["h100"].memory / 1e9
+    h100 = CARDS["h100"].memory / 1e9
     assert planned.gpus == devices_for(gb, h100) == 1
 
     limits = ModelLimits(largest_b=1000.0)
