@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     run.set_defaults(run="run")
 
     once = commands.add_parser("once", help="evaluate one model without a queue")
-    once.add_argument("model", help="org/name on the Hub, or the folder of a model")
+    once.add_argument("model", help="org/name on the Hub, the folder of a model, or endpoint:NAME")
     once.add_argument("--name", help="name in the results of a model in a folder: org/name")
     once.add_argument("--revision", default="main")
     once.add_argument(
@@ -53,9 +54,19 @@ def parser() -> argparse.ArgumentParser:
         "--subset", nargs="?", type=int, const=0, metavar="N",
         help="answer N questions per benchmark (100) and estimate the scores; shown separately from measured ones",
     )  # fmt: skip
+    once.add_argument("--budget", type=_dollars, metavar="DOLLARS", help="the most that an endpoint may cost")
     _store(once)
     _run_options(once)
     once.set_defaults(run="once")
+
+    endpoint = commands.add_parser(
+        "queue-endpoint", help="put models behind servers, which this machine's endpoints file names, into the queue"
+    )
+    endpoint.add_argument("names", nargs="+", metavar="NAME")
+    _store(endpoint)
+    endpoint.add_argument("--suite", action="append", metavar="NAME", help="suite(s) to run, by name or .toml file")
+    _endpoints(endpoint)
+    endpoint.set_defaults(run="queue_endpoint")
 
     status = commands.add_parser(
         "status", help="list pending, running, finished and failed requests; check whether this machine is ready"
@@ -129,6 +140,23 @@ def _batch_size(text: str) -> int | str:
     return int(text)
 
 
+def _dollars(text: str) -> Decimal:
+    try:
+        value = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        value = Decimal(-1)
+    if not value.is_finite() or value < 0:
+        raise argparse.ArgumentTypeError(f"{text}: give dollars, for example 2.50")
+    return value
+
+
+def _endpoints(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--endpoints", type=Path, metavar="FILE",
+        help="the TOML file of servers (~/.config/open-llm-leaderboard/endpoints.toml, or $EVALUATOR_ENDPOINTS)",
+    )  # fmt: skip
+
+
 def _store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", required=True, help="the board: hub:OWNER, or a folder")
 
@@ -193,4 +221,8 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-code", action="store_true", help="run tasks that execute the model's answers, inside the sandbox"
     )
+    parser.add_argument(
+        "--price", type=float, metavar="DOLLARS", help="price of one device of this machine per hour, for the results"
+    )
+    _endpoints(parser)
     parser.add_argument("--keep", action="store_true", help="keep weights and run folders after publishing")

@@ -14,8 +14,8 @@ from typing import Any
 from evaluator import terminal
 from evaluator.box import preflight
 from evaluator.engine import MODEL_NAME
-from evaluator.job import REPLAY, benchmarks_of
-from evaluator.run import box_trial, engine_status, sandbox, subset
+from evaluator.job import REPLAY, SERVED, benchmarks_of
+from evaluator.run import box_trial, engine_status, sandbox, served, subset
 from evaluator.run.evaluate import Outcome, evaluate, ready
 from evaluator.settings import ChildLimits, RunSettings
 from evaluator.worker import Worker, open_board
@@ -24,6 +24,7 @@ from src.core.errors import BadInputError
 from src.core.model.checks import ModelLimits, Repository
 from src.core.model.fit.against import check_base
 from src.core.model.source import FolderModel, HubModel
+from src.core.names import ENDPOINT
 from src.core.profile.reading import know_suites
 from src.core.published import published
 from src.core.queue import Queue, QueueEntry, QueueState
@@ -48,6 +49,11 @@ def settings_of(args: argparse.Namespace) -> RunSettings:
         )
     if args.verify:
         backend_args["verify"] = args.verify
+    if args.backend in SERVED:
+        raise BadInputError(
+            f"A model behind a server is evaluated with `once endpoint:NAME`; {args.backend} is chosen for it. "
+            f"Its address is configured in {served.endpoints_file()}."
+        )
     memory = int(args.memory_gb * 1e9) if args.memory_gb else None
     return RunSettings(
         workspace=args.workspace.expanduser().absolute(),
@@ -71,6 +77,9 @@ def settings_of(args: argparse.Namespace) -> RunSettings:
         own_tasks=args.own_tasks.expanduser().resolve() if args.own_tasks else None,
         allow_code=args.allow_code,
         trust_tasks=args.trust_tasks,
+        endpoints=args.endpoints.expanduser().resolve() if args.endpoints else None,
+        budget=getattr(args, "budget", None),
+        device_price=args.price,
     )
 
 
@@ -89,7 +98,8 @@ def run(args: argparse.Namespace) -> int:
     if args.ray:
         from evaluator.cluster.ray_run import run_on_ray
 
-        return run_on_ray(args, settings, chosen)
+        # keys and answers stay on one machine: on Ray no endpoint is configured
+        return run_on_ray(args, replace(settings, endpoints=Path(os.devnull)), chosen)
     board = open_board(args.store)
     require_write(board)
     settings = _tried(settings, chosen)
@@ -120,11 +130,17 @@ def once(args: argparse.Namespace) -> int:
     store, settings, suite = open_store(args.store), settings_of(args), suites_of(args)[0]
     folder = Path(args.model).expanduser()
     local = folder if folder.is_dir() else None
+    endpoint = None if local else served.endpoint_for(args.model, settings)
     name = args.name or (f"local/{folder.resolve().name}" if local else args.model)
-    request = Request(
-        model=name, revision=_pinned(name, args.revision, settings) if local is None else "main",
-        precision=args.precision, use_chat_template=args.chat_template, suite=suite.name, suite_version=suite.version,
-    )  # fmt: skip
+    if endpoint:
+        endpoint.budget_of(settings.budget)
+        request, settings = served.request_for(endpoint, suite), served.adapted(settings, endpoint)
+    else:
+        request = Request(
+            model=name, revision=_pinned(name, args.revision, settings) if local is None else "main",
+            precision=args.precision, use_chat_template=args.chat_template, suite=suite.name,
+            suite_version=suite.version,
+        )  # fmt: skip
     if args.base:
         request = _on_base(request, local, args.base, settings)
     require_write(store)
@@ -141,6 +157,26 @@ def once(args: argparse.Namespace) -> int:
     print(outcome.result)
     if not settings.subset:
         print(f"python app.py explain {args.store}/{outcome.result}", flush=True)
+    return 0
+
+
+def queue_endpoint(args: argparse.Namespace) -> int:
+    """Put endpoints of this machine into a board's queue."""
+    store = open_store(args.store)
+    settings = RunSettings(Path(), endpoints=args.endpoints.expanduser().resolve() if args.endpoints else None)
+    chosen = [(name, served.endpoint_for(name if name.startswith(ENDPOINT) else f"{ENDPOINT}{name}", settings))
+              for name in args.names]  # fmt: skip
+    if unusable := [name for name, endpoint in chosen if endpoint is None]:
+        raise BadInputError(f"{unusable[0]} cannot be an endpoint's name.")
+    require_write(store)
+    queue = Queue(store)
+    for suite in suites_of(args):
+        for _, endpoint in chosen:
+            assert endpoint is not None
+            endpoint.budget_of(None)
+            receipt = queue.submit(served.request_for(endpoint, suite))
+            state = "pending" if receipt.new else f"there already ({receipt.standing.status.value.lower()})"
+            print(f"{receipt.standing.request.model} on {suite.title}: {state}")
     return 0
 
 

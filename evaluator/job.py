@@ -54,6 +54,7 @@ class Job:
     allow_code: bool = False  # tasks may execute the model's answers
     aggregations: dict[str, dict[str, str]] = field(default_factory=dict)  # task → metric → how items become one value
     datasets: dict[str, str | None] = field(default_factory=dict)  # dataset → commit, if it was downloaded
+    endpoint: dict[str, Any] | None = None  # what the child knows of the server that answers; no address, no key
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -68,6 +69,10 @@ class Job:
         places = ("weights", "adapter", "delta", "tokenizer", "device", "batch_size", "own_tasks")
         fields = asdict(self) | dict.fromkeys(places)
         fields |= {name: bool(getattr(self, name)) for name in ("adapter", "delta", "tokenizer")}
+        if self.endpoint is None:
+            del fields["endpoint"]  # runs from before there were any keep their folders
+        else:
+            fields |= {"revision": None, "endpoint": self.endpoint | {"concurrency": None}}  # resumed on another day
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
     def write(self, path: Path) -> None:
@@ -171,7 +176,9 @@ UNSUPPORTED = f"{WORK}/unsupported.json"
 """Quantisation methods that this machine cannot load → the reason; written by the trial of a box."""
 REPLAY = "recorded"
 """The backend that repeats the answers of an earlier run, to grade them again."""
-NO_WEIGHTS = {"dummy", REPLAY}
+SERVED = {"local-completions", "local-chat-completions"}
+"""Backends that ask a server, through the evaluator."""
+NO_WEIGHTS = {"dummy", REPLAY, *SERVED}
 """Backends that load no model and need no torch."""
 
 

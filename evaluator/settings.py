@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,9 @@ class RunSettings:
     allow_code: bool = False  # run tasks that execute the model's answers
     trust_tasks: bool = False  # run Python files beside the board's own task files
     unsupported: Mapping[str, str] = field(default_factory=dict)  # quantisation method → why this machine lacks it
+    endpoints: Path | None = None  # the file of the servers that this machine may ask
+    budget: Decimal | None = None  # dollars for one run on a server; None: the endpoint's own
+    device_price: float | None = None  # dollars for an hour of one device
 
     @property
     def benchmarks(self) -> Path:

@@ -22,6 +22,7 @@ MESSAGES: dict[str, Line] = {
     "loading": lambda event: f"{event.get('model', 'the model')}: loading",
     "way": lambda event: f"{event.get('model', 'the model')}: {engine_sentence(event)}",
     "checkpoint": lambda event: f"{event.get('model', 'the model')}: {', '.join(event['tasks'])} done",
+    "served": lambda event: f"{event.get('model', 'the server')}: {event['answers']:,} answers{_spent(event)}",
     "publish": lambda event: f"{event.get('model', 'the model')}: storing results and answers",
     "trial": lambda event: f"{event['model']}: {event['code']}; trying a tiny model, in case this machine is at fault",
     "finished": lambda event: f"{event['model']}: finished, {event['result']}",
@@ -40,6 +41,13 @@ def engine_sentence(way: Mapping[str, Any]) -> str:
     # the child wrote the reason: force it into one printable line
     reason = "".join(c if c.isprintable() else " " for c in str(way.get("reason") or ""))[:300]
     return f"engine {words}: {reason}" if "stock" in words.lower() else f"engine {words}"
+
+
+def _spent(event: Mapping[str, Any]) -> str:
+    dollars, budget = event["dollars"], event["budget"]
+    if dollars is None:
+        return ", price unknown"
+    return f", ${dollars:.2f}" + (f" of ${budget:.2f}" if budget is not None else "")
 
 
 def _why(waiting: Mapping[str, int]) -> str:

@@ -14,12 +14,13 @@ from typing import Any
 from evaluator.box.model_cache import room_for
 from evaluator.box.preflight import Box, quantiser_of
 from evaluator.job import NO_WEIGHTS, NOT_COUNTED, RunFailure
-from evaluator.run import box_trial
+from evaluator.run import box_trial, served
 from evaluator.run.evaluate import Notice, Outcome, evaluate, ready
 from evaluator.settings import RunSettings
 from src.core.engine_way import is_off, way_words
 from src.core.errors import BoardError, DeniedError, StoreError
 from src.core.model.memory import stored_gb
+from src.core.names import endpoint_of
 from src.core.queue import FAILURES, Claim, LeaseLostError, Queue, QueueEntry, request_key
 from src.core.records import Request
 from src.core.redact import clean
@@ -149,6 +150,8 @@ class Worker:
         """Return why this machine does not claim a request, or ""."""
         if (request.suite, request.suite_version) not in self._suites:
             return f"{request.suite} version {request.suite_version}, which this machine does not run"
+        if endpoint_of(request.model):
+            return served.obstacle(request, self._settings)
         if not self._box.fits(request):
             return f"too large for {self._box.memory_gb:.0f} GB"
         if method := quantiser_of(request.precision, self._settings.unsupported):
@@ -266,6 +269,8 @@ class Worker:
         failure = outcome.failure
         if failure is None or failure.code not in box_trial.MAY_BE_THE_BOX or abandon.is_set():
             return outcome
+        if endpoint_of(claim.request.model):  # no model ran here
+            return outcome
         # a failure is final only after this machine has shown that it can run a model
         self._notice("trial", {"model": claim.request.model, "code": failure.code})
         if problem := self._problem_with(claim.request, suite, self._settings):
@@ -310,7 +315,9 @@ class Lease:
             self._progress["engine"] = way_words(*ways)
             if is_off(*ways):  # the run takes much longer than expected, so the queue page shows it immediately
                 self.wake.set()
-        if what == "answers":
+        if what == "served":
+            self._progress["answers"] = particulars.get("answers")
+        if what == "answers" and particulars.get("counts"):
             self._progress["answers"] = sum(particulars.get("counts", {}).values())
 
     def kept(self, on_loss: Callable[[], None]) -> _Kept:

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ("evaluator.fence", "evaluator.job", "evaluator.run_files", "evaluator.settings", "evaluator.task_facts")
 EVALUATOR = (
     *("evaluator.cluster", "evaluator.worker", "evaluator.run", "evaluator.child", "evaluator.engine", "evaluator.box"),
+    "evaluator.served",
     *SHARED,
 )
 
@@ -32,7 +33,8 @@ ARROWS = {
     "evaluator": {"evaluator", *EVALUATOR, "src.core"},
     "evaluator.cluster": {"evaluator", *EVALUATOR, "src.core"},
     "evaluator.worker": {"evaluator.run", "evaluator.box", *SHARED, "src.core"},
-    "evaluator.run": {"evaluator.child", "evaluator.engine", "evaluator.box", *SHARED, "src.core"},
+    "evaluator.run": {"evaluator.child", "evaluator.engine", "evaluator.box", "evaluator.served", *SHARED, "src.core"},
+    "evaluator.served": {*SHARED, "src.core"},
     "evaluator.child": {"evaluator.engine", *SHARED, "src.core"},
     "evaluator.box": {*SHARED, "src.core"},
     "evaluator.engine": {"src.core"},
@@ -47,7 +49,11 @@ ARROWS = {
 # package → the rooms that alone may import it
 OWNERS = {
     "gradio": ("src.ui",),
-    "lm_eval": ("evaluator.child.harness", "evaluator.child.harness_tasks", "evaluator.engine"),
+    "lm_eval": (
+        *("evaluator.child.harness", "evaluator.child.harness_tasks", "evaluator.child.served_model"),
+        "evaluator.engine",
+    ),
+    "httpx": ("evaluator.served",),
     "torch": ("evaluator",),
     "transformers": ("evaluator",),
     "starlette": ("src.ui", "src.board.api"),

@@ -13,7 +13,7 @@ from typing import Any
 
 from evaluator.box import datasets
 from evaluator.box.energy import list_gpus
-from evaluator.job import NO_WEIGHTS
+from evaluator.job import NO_WEIGHTS, SERVED
 from evaluator.settings import RunSettings
 from evaluator.task_facts import TaskFacts
 from src.core.errors import BadInputError
@@ -115,7 +115,8 @@ def check_box(benchmarks: Iterable[Benchmark], tasks: Sequence[TaskFacts], setti
 def packages_missing(backend: str) -> list[str]:
     """Return a sentence for each package that a backend needs and that is not installed."""
     problems = []
-    for package in ("lm_eval",) if backend in NO_WEIGHTS else ("lm_eval", "torch", "transformers"):
+    packages = ["lm_eval", *([] if backend in NO_WEIGHTS else ["torch", "transformers"])]
+    for package in [*packages, *(("aiohttp", "requests", "tenacity") if backend in SERVED else ())]:
         try:
             importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Run lm-eval in a separate process: `python -P -m evaluator.child.harness RUN_FOLDER PROGRESS_FD`.
+"""Run lm-eval in a separate process: `python -P -m evaluator.child.harness RUN_FOLDER PROGRESS_FD [PIPE_FDS]`.
 
 Only this module and `evaluator.engine` import lm_eval. Everything it needs is on disk; it has no token and no network.
 It reports its progress as JSON lines on a file descriptor and checkpoints every unit of tasks, so that a run that was
@@ -36,6 +36,7 @@ from evaluator.job import (
     RESPONSES,
     RESULTS,
     SELF_CHECK,
+    SERVED,
     Job,
     RunFailure,
     Unit,
@@ -102,6 +103,10 @@ def _load(job: Job, run: Path) -> tuple[Any, list[str]]:
         from evaluator.child.replay import Replay
 
         return Replay({task: recorded_path(run, task) for task in job.tasks}), []
+    if job.backend in SERVED:
+        from evaluator.child import served_model
+
+        return served_model.load(job, sys.argv[3:5]), []
     arguments: dict[str, Any] = {}
     if job.backend not in NO_WEIGHTS:
         # `peft` and `delta` are paths beside the base; nothing here may name a repository

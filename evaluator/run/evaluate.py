@@ -15,10 +15,11 @@ from evaluator.box.energy import KG_PER_KWH, Energy, Meter
 from evaluator.box.preflight import check_box, packages_missing
 from evaluator.fence.enter import LANDLOCK
 from evaluator.job import CHECKPOINTS, NO_WEIGHTS, RESULTS, Job, RunFailure, benchmarks_of, plan_job
-from evaluator.run import publish, sandbox, self_checks, subset
+from evaluator.run import cost, publish, sandbox, self_checks, served, subset
 from evaluator.run.asking import facts_of, of_tasks
 from evaluator.run.run_log import RunLog
 from evaluator.run_files import BadRunError, distrust, read_json, remove
+from evaluator.served.endpoints import Endpoint
 from evaluator.settings import RunSettings
 from evaluator.task_facts import expanded
 from src.core import estimates
@@ -111,8 +112,7 @@ def _evaluate(
     if settings.subset:
         outcome = _estimate(store, ran.folder, suite)
     else:
-        more = {"energy": asdict(ran.energy)}
-        outcome = publish_run(store, ran.folder, suite, proof or {}, more, ran.facts)
+        outcome = publish_run(store, ran.folder, suite, proof or {}, ran.more, ran.facts)
     if outcome.result and not settings.keep:
         download.forget(ran.weights)
         remove(ran.folder)
@@ -128,6 +128,7 @@ class Ran:
     log: str
     weights: download.Weights
     facts: Mapping[str, Any]  # what the parent knows of the run, for the result's configuration
+    more: Mapping[str, Any]  # blocks of the result that the parent measured
 
 
 def answer(
@@ -141,9 +142,13 @@ def answer(
 ) -> Ran | Outcome:
     """Run one model on the wanted tasks in a child process; return an Outcome with the failure if there is one."""
     try:
+        endpoint = served.endpoint_for(request.model, settings)
+        settings = served.adapted(settings, endpoint) if endpoint else settings
         punkt = ready(suite, settings)
     except BadInputError as error:
         return Outcome(failure=RunFailure("box", str(error)))
+    if endpoint:
+        return _answer_by_server(request, suite, settings, endpoint, notice=notice, stop=stop, punkt=punkt)
     notice("download", {})
     try:
         request, weights = _weights(request, settings, folder, stop)
@@ -172,7 +177,46 @@ def answer(
     facts: dict[str, Any] = {"sandbox": str(sandbox.fence(settings.limits))}
     if notes := list(dict.fromkeys([*request.notes, *weights.notes])):
         facts["notes"] = notes
-    return Ran(run, meter.energy(), log.text(), weights, facts)
+    energy = meter.energy()
+    more = {"energy": asdict(energy)} | cost.of_devices(settings, energy.seconds)
+    return Ran(run, energy, log.text(), weights, facts, more)
+
+
+def _answer_by_server(
+    request: Request,
+    suite: Suite,
+    settings: RunSettings,
+    endpoint: Endpoint,
+    *,
+    notice: Notice,
+    stop: threading.Event | None,
+    punkt: Path | None,
+) -> Ran | Outcome:
+    weights = download.Weights(settings.workspace / "models")
+    try:
+        chosen = served.answerable(suite, facts_of(suite, settings), settings, endpoint)
+        run = prepare(request, suite, replace(settings, wanted=chosen.tasks), weights, endpoint=endpoint)
+        log = RunLog(run, [benchmark.key for benchmark in suite.benchmarks if benchmark.withheld])
+        with Meter(run) as meter, served.way_out(endpoint, run, settings, notice) as out:
+            failure = out.require_scores(chosen.scored) or sandbox.run_child(
+                run, settings.benchmarks, settings.limits, nltk_data=punkt, stop=stop, log=log,
+                reads=[*served.folders(endpoint), *own_folder(settings)],
+                on_event=lambda event: notice(event["event"], event),
+                pipes=out.gateway.child_ends, on_start=out.gateway.release_child_ends,
+            )  # fmt: skip
+    except BadInputError as error:
+        return Outcome(failure=RunFailure("refused", str(error)))
+    if stop is not None and stop.is_set():
+        failure = RunFailure("stopped", "The evaluation was stopped by the evaluator's owner.")
+    elif failure is not None:
+        failure = out.failure or failure  # what the child says of it is only that it had no answer
+    if failure is not None:
+        return Outcome(failure=failure, log=log.text())
+    facts: dict[str, Any] = {"sandbox": str(sandbox.fence(settings.limits))}
+    if notes := [note for note in (*request.notes, chosen.note) if note]:
+        facts["notes"] = notes
+    more = served.report(out, settings, datetime.now(UTC))
+    return Ran(run, meter.energy(), log.text(), weights, facts, more)
 
 
 MAY_BE_THE_DISK = {"crashed", "harness", "load-failed", "unknown"}
@@ -180,7 +224,12 @@ MAY_BE_THE_DISK = {"crashed", "harness", "load-failed", "unknown"}
 
 
 def prepare(
-    request: Request, suite: Suite, settings: RunSettings, weights: download.Weights, place: str = "runs"
+    request: Request,
+    suite: Suite,
+    settings: RunSettings,
+    weights: download.Weights,
+    place: str = "runs",
+    endpoint: Endpoint | None = None,
 ) -> Path:
     """Create the folder of a run in `place` of the workspace, with its job file, and return it."""
     facts = facts_of(suite, settings)
@@ -188,13 +237,16 @@ def prepare(
         request, suite, weights.folder, settings.wanted, facts, **of_tasks(facts, settings),
         adapter=str(weights.adapter) if weights.adapter else None,
         delta=str(weights.delta) if weights.delta else None,
-        tokenizer=str(weights.tokenizer) if weights.tokenizer else None,
+        tokenizer=str(weights.tokenizer) if weights.tokenizer else endpoint.tokenizer if endpoint else None,
+        endpoint=served.child_facts(endpoint) if endpoint else None,
         backend=settings.backend, backend_args=settings.backend_args, limit=settings.limit, device=settings.device,
         batch_size=settings.batch_size,
         items=subset.choose(suite, settings.wanted, settings.subset) if settings.subset else None,
     )  # fmt: skip
     run = settings.workspace / place / job.fingerprint()
     (run / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+    if endpoint and (run / "job.json").exists():  # resumed: it is of the day on which it began
+        job = replace(job, revision=Job.read(run / "job.json").revision)
     job.write(run / "job.json")
     return run
 

@@ -58,6 +58,7 @@ class Child:
     reads: tuple[Path, ...] = ()
     nltk_data: Path | None = None
     module: str = "evaluator.child.harness"
+    pipes: tuple[int, ...] = ()  # descriptors that it inherits and finds in its arguments
 
 
 def fence(limits: ChildLimits) -> Fence:
@@ -86,23 +87,29 @@ def run_child(
     nltk_data: Path | None = None,
     reads: Iterable[Path] = (),
     module: str = "evaluator.child.harness",
+    pipes: tuple[int, ...] = (),
+    on_start: Callable[[], None] = lambda: None,
 ) -> RunFailure | None:
     """Run the job of folder `run`; return the reason if it failed, or None if it wrote `results.json`.
 
     The child works in `benchmarks` and may read that folder, `run`, `reads` (the model) and `nltk_data`. The child and
     all its descendants have ended when this returns. Setting `stop` ends it. `log` decides which of its output may be
-    published. Raise NoFenceError if no sandbox works.
+    published. `pipes`: descriptors that it inherits; `on_start` is called once it has them. Raise NoFenceError if no
+    sandbox works.
     """
     log = log or RunLog(run)
     work = run.resolve() / WORK
-    child = Child(run.resolve(), benchmarks.resolve(), tuple(reads), nltk_data, module)
+    child = Child(run.resolve(), benchmarks.resolve(), tuple(reads), nltk_data, module, pipes)
     work.mkdir(exist_ok=True)
     for name in TEMPORARY:  # do not reuse a cached option order of an earlier run
         remove(work / name)
         (work / name).mkdir()
     reported: dict[str, RunFailure] = {}
     own = fence(limits)
-    process, events = _start(child, limits, own)
+    try:
+        process, events = _start(child, limits, own)
+    finally:
+        on_start()
     listener = threading.Thread(target=_listen, args=(events, on_event, reported, log), daemon=True)
     listener.start()
     try:
@@ -124,7 +131,7 @@ def _start(child: Child, limits: ChildLimits, own: Fence) -> tuple[subprocess.Po
     more = [child.run, child.cwd, *child.reads, *([child.nltk_data] if child.nltk_data else [])]
     seen = view.of_run(work, stubs, more, child.module, limits.memory_bytes)
     read, write = os.pipe()
-    words = [*ladder.python(child.module), str(child.run), str(write)]
+    words = [*ladder.python(child.module), str(child.run), str(write), *map(str, child.pipes)]
     if sys.platform.startswith("linux"):  # a child of the same user may otherwise read this process's environment
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     try:
@@ -136,7 +143,7 @@ def _start(child: Child, limits: ChildLimits, own: Fence) -> tuple[subprocess.Po
                 stderr=written,
                 cwd=child.cwd,
                 env=environment(work, code, child.nltk_data, own),
-                pass_fds=[write],
+                pass_fds=[write, *child.pipes],
                 start_new_session=True,
                 preexec_fn=lambda: _limit(limits),  # noqa: PLW1509  (system calls only, nothing that takes a lock)
             )
@@ -250,7 +257,7 @@ def _listen(events: int, on_event: Callable[[Event], None], reported: dict[str, 
             on_event(event)
 
 
-CHILD_CODES = FAILURES.keys() - NOT_COUNTED
+CHILD_CODES = FAILURES.keys() - NOT_COUNTED - {"server", "budget"}
 """Codes that a child may report. An untrusted model must not stop the evaluator or avoid that the attempt counts."""
 MEMORY = re.compile(r"^MemoryError|OutOfMemoryError|Cannot allocate memory", re.MULTILINE)
 

@@ -34,6 +34,21 @@ def check_model_name(text: object) -> str:
     return str(text)
 
 
+ENDPOINT = "endpoint:"
+"""Begins the name of a model that a server of the operator's answers for; such a name is no repository."""
+
+
+def endpoint_of(model: object) -> str | None:
+    """Return NAME of `endpoint:NAME`; None for every other name."""
+    name = model.removeprefix(ENDPOINT) if isinstance(model, str) and model.startswith(ENDPOINT) else ""
+    return name if "/" not in name and is_model_name(name) else None
+
+
+def check_subject(text: object) -> str:
+    """`text`, if a request may be about it: a model's name or `endpoint:NAME`. Raises BadInputError."""
+    return str(text) if endpoint_of(text) else check_model_name(text)
+
+
 def is_row_name(text: object) -> bool:
     """Return whether `text` can name a row: any line of printable text, such as `org/x:free` or a local path."""
     return isinstance(text, str) and 0 < len(text) <= LONGEST_NAME and text.isprintable() and text == text.strip()

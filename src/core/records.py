@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from src.core.errors import BadInputError
 from src.core.lifecycle import Status
 from src.core.model.types import read_type, write_type
-from src.core.names import check_model_name, is_local_path
+from src.core.names import check_model_name, check_subject, is_local_path
 from src.core.result_files import fields_of_dump, fields_of_v1, number, run_of_path
 
 WeightType = Literal["Original", "Delta", "Adapter"]
@@ -35,8 +35,8 @@ class Request(Record):
     Its key is (model, revision, precision, weight type, chat template, suite and its version).
     """
 
-    model: str  # org/name
-    revision: str = "main"  # a commit sha once checked
+    model: str  # org/name, or endpoint:NAME for a model behind a server of the operator's
+    revision: str = "main"  # a commit sha once checked; of an endpoint the day on which it was queued
     base_model: str | None = None
     base_revision: str | None = None  # the commit of the base model, if an adapter or a delta needs one
     precision: str = "bfloat16"
@@ -72,7 +72,7 @@ class Request(Record):
         payload = _known(_parsed(data, "request"))
         params, likes = number(payload.get("params")), number(payload.get("likes"))
         fields = payload | {
-            "model": check_model_name(payload.get("model")),
+            "model": check_subject(payload.get("model")),
             "status": _status(payload.get("status")),
             "precision": str(payload.get("precision", "bfloat16")).removeprefix("torch."),
             "weight_type": str(payload.get("weight_type", "Original")).capitalize(),

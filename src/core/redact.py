@@ -39,6 +39,11 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud8
 SHORTEST = 8  # characters; shorter values are words that stand in ordinary text
 
 
+def is_secret_name(variable: str) -> bool:
+    """Return whether the value of an environment variable of this name is taken out of text."""
+    return SECRET_NAME.search(variable) is not None and NO_SECRET.search(variable) is None
+
+
 def redact(text: str, environment: Mapping[str, str] | None = None) -> str:
     """Return the text without tokens, signed query strings and secret values of `environment` (this process's)."""
     for secret in _values(tuple((os.environ if environment is None else environment).items())):
@@ -83,7 +88,7 @@ def _values(environment: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     found = {
         spelling
         for name, value in environment
-        if len(value) >= SHORTEST and SECRET_NAME.search(name) and not NO_SECRET.search(name)
+        if len(value) >= SHORTEST and is_secret_name(name)
         for spelling in (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], quote(value, ""))
     }
     return tuple(sorted(found, key=lambda value: (-len(value), value)))

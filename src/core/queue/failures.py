@@ -42,6 +42,12 @@ FAILURES: dict[str, FailureKind] = {
     "over-limit": FailureKind(
         "It used more than a run may.", "The message says what of; the operator sets the limits."
     ),
+    "server": FailureKind(
+        "The server did not answer.", "Look at the server, then press retry.", 3, timedelta(minutes=10)
+    ),
+    "budget": FailureKind(
+        "The budget is used up.", "Its operator sets a higher one, then presses retry: no answer is paid for twice."
+    ),
     "box": FailureKind("The box was not ready.", "Its owner has to mend it.", 3, timedelta(minutes=10)),
     "lost": FailureKind(
         "Every box that took it went away without a word.",

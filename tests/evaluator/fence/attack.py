@@ -25,6 +25,9 @@ from evaluator.job import RESULTS
 from evaluator.run import sandbox
 from evaluator.run.run_log import RunLog
 from evaluator.run_files import BadRunError, read, read_json
+from evaluator.served.answers import AnswerStore
+from evaluator.served.endpoints import Endpoint
+from evaluator.served.gateway import Gateway
 from evaluator.settings import ChildLimits
 from tests.evaluator.fence.hostile_child import FINDINGS, call, number
 
@@ -61,7 +64,7 @@ def lay_out(folder: Path, kept: ExitStack) -> dict[str, Any]:
     }  # fmt: skip
     new["temporary_file"].write_text("{}")
     kept.callback(new["temporary_file"].unlink, missing_ok=True)
-    os.environ |= {"HOME": str(home), "HF_TOKEN": CANARY, "SOME_PASSWORD": CANARY}
+    os.environ |= {"HOME": str(home), "HF_TOKEN": CANARY, "SOME_PASSWORD": CANARY, "SERVER_API_KEY": CANARY}
     bait: dict[str, Any] = {
         "secrets": {name: str(path) for name, path in secrets.items()},
         "targets": {name: str(path) for name, path in (targets | new).items()},
@@ -150,6 +153,12 @@ def state(paths: list[str], folders: list[Path]) -> dict[str, Any]:
     return found
 
 
+def way_out(run: Path) -> Gateway:
+    """Return the gateway of a child that asks a server: its pipes are one more thing that the child holds."""
+    endpoint = Endpoint(name="x", base_url="http://127.0.0.1:9/v1", model="m", key_variable="SERVER_API_KEY", tries=1)
+    return Gateway(endpoint, AnswerStore(run / "answers.sqlite"))
+
+
 @dataclass(frozen=True)
 class OldKernel(ladder.Fence):
     """The third rung on a kernel with an older Landlock; a newer one enforces no more than it is asked to."""
@@ -183,10 +192,13 @@ def attack(rung: str, folder: Path, device: str | None) -> dict[str, Any]:
         if rung != "strongest":
             ladder.strongest = lambda: fence_of(rung)  # type: ignore[assignment]
         log = RunLog(run)
+        gateway = way_out(run)
         failure = sandbox.run_child(
             run, folder / "workspace" / "benchmarks", ChildLimits(seconds=120), log=log,
             reads=[folder / "workspace" / "models" / "mine"], module="tests.evaluator.fence.hostile_child",
+            pipes=gateway.child_ends, on_start=gateway.release_child_ends,
         )  # fmt: skip
+        gateway.close()
         after = state(watched, [folder / "home", folder / "etc", folder / "workspace" / "models"])
         findings = read_json(run, FINDINGS)
         published = [str(failure), log.text(), log.tail()]

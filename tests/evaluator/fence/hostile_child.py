@@ -175,7 +175,7 @@ def read_the_kernels_log(bait: Bait) -> bytes:
 
 @probe
 def read_inherited_files(bait: Bait) -> list[str]:
-    known, found = {0, 1, 2, bait["events"]}, []
+    known, found = {0, 1, 2, bait["events"], *bait["pipes"]}, []
     for file in set(range(256)) - known:
         try:
             about, flags = os.fstat(file), fcntl.fcntl(file, fcntl.F_GETFL)
@@ -596,8 +596,8 @@ def _is_parent(bait: Bait) -> bool:
     return os.readlink("/proc/self/ns/pid") == bait["processes"]
 
 
-def main(run: Path, events: int) -> None:
-    bait = json.loads((run / "task.json").read_text()) | {"run": str(run), "events": events}
+def main(run: Path, events: int, *pipes: int) -> None:
+    bait = json.loads((run / "task.json").read_text()) | {"run": str(run), "events": events, "pipes": pipes}
     bait["work"] = str(run / WORK)
     findings: dict[str, dict[str, str]] = {}
     for name, attempt in PROBES.items():
@@ -616,4 +616,4 @@ def main(run: Path, events: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
