@@ -11,7 +11,7 @@ import pytest
 import app
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("gradio", "pandas", "pyarrow", "scipy", "huggingface_hub", "plotly")
+HEAVY = ("gradio", "pandas", "pyarrow", "scipy", "huggingface_hub")
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -1,11 +1,18 @@
-// The Explore page: fetches the chart of the address, draws it in the page's own colours, follows its controls.
+// The Explore page: fetches the chart of the address, draws it, follows its controls.
+
+import { draw } from "./chart.js";
+import { pixels, picture } from "./picture.js";
+import { followed } from "./pointer.js";
+import { written } from "./scales.js";
+
 /** @type {any} */
 const page = document.querySelector("[data-explore]");
 /** @type {any} */
 const plot = page.querySelector(".lb-plot");
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
 /** @type {any} */
-let library = null; // loaded when the first chart is drawn
+const note = page.querySelector(".lb-note");
+/** @type {any} */
+const names = page.querySelector("datalist");
 /** @type {any} */
 let shown = null; // the chart on screen, as it came
 let current = 0; // an answer that was overtaken is dropped
@@ -14,81 +21,48 @@ const tabs = page.querySelector(".lb-tabs"); // a phone shows only some of them
 const hidden = tabs.querySelector("[aria-current]").getBoundingClientRect().right - tabs.getBoundingClientRect().right;
 tabs.scrollLeft += Math.max(0, hidden);
 
-const loadLibrary = () =>
-  (library ??= new Promise((done, fail) => {
-    const script = document.createElement("script");
-    script.src = new URL(page.dataset.plotly, document.baseURI).href;
-    script.onload = () => done(/** @type {any} */ (window).Plotly);
-    script.onerror = fail;
-    document.head.append(script);
-  }));
-
-const token = (name) => getComputedStyle(page).getPropertyValue(`--lb-${name}`).trim();
-
-// the inks are distinct on white; on black the dark ones are lifted
-const LIFTED = {
-  "#0072b2": "#4aa8e8",
-  "#d55e00": "#f5833c",
-  "#009e73": "#22c597",
-  "#cc79a7": "#e39ac3",
-  "#e69f00": "#f5b733",
-  "#56b4e9": "#a9dcf9",
-  "#8a7f00": "#cabd2b",
-  "#7f7f7f": "#a8a8a8",
-};
-const isNarrow = () => plot.clientWidth < 640;
-const isDark = () => document.body.classList.contains("dark");
-
-function inked(trace) {
-  const ink = token("text");
-  if (trace.meta === "ink") return { ...trace, line: { ...trace.line, color: ink }, marker: { color: ink } };
-  if (trace.type === "heatmap") return { ...trace, textfont: { color: ink, size: 13 } };
-  if (trace.type === "bar") {
-    // white words stand in the bars, on one line if there is room
-    return { ...trace, text: isNarrow() ? trace.text : trace.text.map((words) => words.replace("<br>", ", ")) };
-  }
-  if (!isDark()) return trace;
-  const lifted = { ...trace }; // a part that is not there must not be there as undefined either: plotly looks into it
-  for (const part of ["marker", "line"]) {
-    if (trace[part]) lifted[part] = { ...trace[part], color: LIFTED[trace[part].color] ?? trace[part].color };
-  }
-  return lifted;
+/** A row's parts, from its id as src/core/frames/contents.py writes it. */
+function run(id) {
+  const [, model, precision, revision] = id.match(/^(.*?)(?:~([^@#]*))?(?:@([^#]*))?(?:#\d+)?$/s) ?? [];
+  return { model: model ?? id, precision, revision };
 }
 
-function dressed(layout) {
-  const axis = (own = {}) => ({
-    ...own,
-    title: { ...own.title, font: { size: 13, color: token("quiet") } },
-    gridcolor: token("line"),
-    linecolor: token("line"),
-    tickcolor: token("line"),
-  });
-  // names of groups are too long to lie
-  const upright = isNarrow() && !layout.xaxis?.title?.text ? { tickangle: -90 } : {};
-  const baseline = (shape) => ({ ...shape, line: { ...shape.line, color: token("quiet") } });
-  return {
-    ...layout,
-    font: { family: getComputedStyle(page).fontFamily, size: 13, color: token("text") },
-    hoverlabel: { bgcolor: token("surface"), bordercolor: token("line"), font: { color: token("text") } },
-    // below the picture if there is no room beside its head
-    legend: { ...layout.legend, font: { color: token("text") }, ...(isNarrow() ? { y: -0.24, yanchor: "top" } : {}) },
-    xaxis: { ...axis(layout.xaxis), ...upright },
-    yaxis: axis(layout.yaxis),
-    shapes: layout.shapes?.map(baseline),
-    annotations: layout.annotations?.map((words) => ({ ...words, font: { size: 12, color: token("quiet") } })),
-    transition: calm.matches ? { duration: 0 } : layout.transition,
-  };
+const nameOf = (id) => run(id).model;
+
+function open({ series, at }) {
+  const { model, precision, revision } = run(series.ids[at]);
+  const query = new URLSearchParams(Object.entries({ precision, revision }).filter(([, value]) => value));
+  location.href = new URL(`model/${encodeURI(model)}?${query}`, document.baseURI).href;
 }
 
-const OPTIONS = { responsive: true, displayModeBar: false, displaylogo: false };
+function words({ series, at }) {
+  const { x, y } = shown.figure;
+  const value = series.y[at].toFixed(2).replace("-", "−");
+  return [
+    nameOf(series.ids[at]),
+    `${y.title || "Value"}: ${value}`,
+    `${x.title || "Group"}: ${written(x, series.x[at])}`,
+  ];
+}
 
-async function draw() {
+const follow = followed(plot, note, words, open);
+
+function drawShown() {
+  for (const old of plot.querySelectorAll("svg")) old.remove();
+  const { figure } = shown;
+  for (const part of [plot, page.querySelector(".lb-downloads")]) part.hidden = !figure;
+  if (!figure) return;
+  const drawn = draw(figure, plot.clientWidth, plot.clientHeight, nameOf);
+  drawn.root.setAttribute("aria-hidden", "true"); // its words stand above, its numbers below, its points in the note
+  plot.prepend(drawn.root);
+  plot.setAttribute("aria-label", `${shown.title}. Arrow keys go from point to point; Enter opens the model.`);
+  follow(drawn);
+}
+
+async function ask() {
   const mine = ++current;
   plot.setAttribute("aria-busy", "true");
-  const [Plotly, answer] = await Promise.all([
-    loadLibrary(),
-    fetch(new URL(`${page.dataset.figure}.json${location.search}`, document.baseURI)),
-  ]);
+  const answer = await fetch(new URL(`${page.dataset.figure}.json${location.search}`, document.baseURI));
   if (!answer.ok) throw new Error(`${answer.status}`);
   const chart = await answer.json();
   if (mine !== current) return;
@@ -96,18 +70,8 @@ async function draw() {
   page.querySelector("#lb-chart-title").textContent = chart.title;
   page.querySelector("#lb-chart-words").textContent = chart.sentence;
   page.querySelector(".lb-numbers").outerHTML = chart.numbers; // escaped by src/ui/pages/explore/page.py
-  await Plotly.react(plot, chart.figure.data.map(inked), dressed(chart.figure.layout), OPTIONS);
+  drawShown();
   plot.removeAttribute("aria-busy");
-  plot.removeAllListeners?.("plotly_click");
-  plot.on("plotly_click", ({ points }) => open(points[0]?.customdata));
-}
-
-function open(id) {
-  if (typeof id !== "string") return;
-  // an id as src/core/frames/contents.py writes it
-  const [, model, precision, revision] = id.match(/^(.*?)(?:~([^@#]*))?(?:@([^#]*))?(?:#\d+)?$/s) ?? [];
-  const run = new URLSearchParams(Object.entries({ precision, revision }).filter(([, value]) => value));
-  location.href = new URL(`model/${encodeURI(model)}?${run}`, document.baseURI).href;
 }
 
 function failed() {
@@ -115,7 +79,7 @@ function failed() {
   plot.textContent = "The chart could not be drawn. Its numbers are below, and in the CSV; reload to try again.";
 }
 
-function ask(params) {
+function follows(params) {
   history.replaceState(null, "", `${location.pathname}?${params}`);
   page.querySelector("[data-csv]").href = new URL(`${page.dataset.figure}.csv?${params}`, document.baseURI);
   for (const tab of page.querySelectorAll(".lb-tabs a")) {
@@ -123,40 +87,47 @@ function ask(params) {
     there.set("chart", tab.dataset.chart);
     tab.href = new URL(`explore?${there}`, document.baseURI);
   }
-  draw().catch(failed);
+  ask().catch(failed);
 }
 
 page.addEventListener("change", (/** @type {any} */ { target }) => {
   if (!target.matches("[data-ask]")) return;
   const params = new URLSearchParams(location.search);
-  params.set(target.name, target.value);
-  ask(params);
+  if (target.value) params.set(target.name, target.value);
+  else params.delete(target.name);
+  follows(params);
+});
+page.addEventListener("submit", (/** @type {any} */ event) => event.preventDefault());
+
+// names of this chart's models that contain what is typed
+page.addEventListener("input", (/** @type {any} */ { target }) => {
+  if (!target.matches("[name=mark]") || !shown?.figure) return;
+  const typed = target.value.trim().toLowerCase();
+  const found = new Set();
+  for (const { ids } of typed ? shown.figure.series : []) {
+    for (const id of ids) {
+      if (found.size < 20 && nameOf(id).toLowerCase().includes(typed)) found.add(nameOf(id));
+    }
+  }
+  names.replaceChildren(...[...found].map((name) => new Option(name, name)));
 });
 
 page.addEventListener("click", async (/** @type {any} */ { target }) => {
   const kind = target.closest("[data-picture]")?.dataset.picture;
-  if (!kind) return;
-  if (!shown) return;
-  const Plotly = await loadLibrary();
-  const name = new URLSearchParams(location.search).get("chart") ?? "chart";
-  // away from the page a picture needs a paper and a title of its own
-  const layout = dressed(shown.figure.layout);
-  const paper = { paper_bgcolor: token("bg"), plot_bgcolor: token("bg"), margin: { ...layout.margin, t: 96 } };
-  const title = { text: shown.title, x: 0.04, y: 0.96, font: { size: 18, color: token("text") } };
-  const picture = { data: shown.figure.data.map(inked), layout: { ...layout, ...paper, title } };
-  Plotly.downloadImage(picture, {
-    format: kind,
-    filename: name,
-    width: 1200,
-    height: 700,
-    scale: kind === "png" ? 2 : 1,
-  });
+  if (!kind || !shown?.figure) return;
+  const drawn = picture(page, shown.title, (width, height) => draw(shown.figure, width, height, nameOf).root);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(kind === "svg" ? drawn : await pixels(drawn));
+  link.download = `${new URLSearchParams(location.search).get("chart") ?? "chart"}.${kind}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 });
 
-// the theme is a class on the body: colours follow it without another answer
-new MutationObserver(() => {
-  const { Plotly } = /** @type {any} */ (window);
-  if (Plotly && shown) Plotly.react(plot, shown.figure.data.map(inked), dressed(shown.figure.layout), OPTIONS);
-}).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+let width = 0;
+new ResizeObserver(() => {
+  if (plot.clientWidth === width) return;
+  width = plot.clientWidth;
+  if (shown?.figure && width) drawShown();
+}).observe(plot);
 
-draw().catch(failed);
+ask().catch(failed);

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import orjson
 import pandas as pd
 import pytest
 
-from src.board.charts import CHARTS, NOTHING, ChartChoice
+from src.board.charts import CHARTS, NOTHING, ChartChoice, numeric_columns
 from src.core import suites
 from src.core.frames.frame import from_contents
 
@@ -43,12 +44,64 @@ def test_the_front_holds_what_nothing_cheaper_beats_and_says_how_many_are_left_o
     )
 
 
-def test_every_point_knows_its_row_and_shows_its_name_as_text():
-    traces = chart("cost").figure.data
-    assert {row for trace in traces for row in trace.customdata} == {
-        f"org/{x}~bfloat16" for x in ("a", "b", "c", "<d>")
-    }
-    assert {text for trace in traces for text in trace.text} == {"org/a", "org/b", "org/c", "org/&lt;d&gt;"}
+def test_every_point_knows_its_row():
+    series = chart("cost").figure.series
+    assert {row for each in series for row in each.ids} == {f"org/{x}~bfloat16" for x in ("a", "b", "c", "<d>")}
+
+
+def test_the_front_has_names_beside_its_points():
+    (front,) = [each for each in chart("cost").figure.series if each.labelled]
+    assert (front.ids, front.x, front.join) == (["org/a~bfloat16", "org/c~bfloat16"], [1.0, 10.0], "steps")
+
+
+def test_any_two_numeric_columns_have_their_points_and_their_rank_correlation():
+    rows = frame().assign(likes=[5, 6, 1, 2, None])
+    found = CHARTS["cost"](rows, SUITE, ChartChoice(score="ifeval.score", cost="likes"))
+    # by hand: ranks of IFEval 10, 9, 30, 20 are 2, 1, 4, 3 and of likes 3, 4, 1, 2
+    assert found.sentence == ("4 models. Their rank correlation is −1.00. Left out because a value is unknown: 1.")
+    assert (found.title, found.figure.x.title, found.figure.y.title) == ("IFEval against likes", "Likes", "IFEval")
+    offered = {each.path for each in numeric_columns(rows, SUITE)}
+    assert {"average", "ifeval.score", "params_b", "likes"} <= offered
+    assert not offered & {"co2_kg", "price", "model", "generation"}  # unknown here, or no number
+
+
+def test_a_model_can_be_highlighted_whatever_the_case_of_its_name():
+    found = chart("cost", ChartChoice(mark="ORG/B "))
+    (ring,) = [each for each in found.figure.series if each.dots == "ring"]
+    assert (ring.ids, ring.x, ring.y) == (["org/b~bfloat16"], [2.0], [9.0])
+    assert found.sentence.endswith(" org/b has 9.0.")
+    assert chart("cost", ChartChoice(mark="org/z")).sentence.endswith(" org/z is not among the models shown.")
+    for key in ("time", "spread"):
+        assert any(each.dots == "ring" for each in chart(key, ChartChoice(mark="org/c")).figure.series), key
+
+
+def test_rows_of_unknown_type_are_drawn_and_called_unknown():
+    rows = frame().assign(model_type=None)
+    assert [each.name for each in CHARTS["cost"](rows, SUITE, ChartChoice()).figure.series] == ["unknown", "front"]
+    assert "unknown 20.0" in CHARTS["spread"](rows, SUITE, ChartChoice()).sentence
+
+
+def test_rows_that_a_chart_cannot_show_are_counted():
+    assert "Left out because a date, a size or the score is unknown: 1." in chart("time").sentence
+    rows = frame()
+    rows.loc[1, "model_type"] = None
+    words = CHARTS["scaling"](rows, SUITE, ChartChoice()).sentence
+    assert "Left out because nobody knows whether they are base models: 1." in words
+
+
+def test_every_figure_is_plain_values():
+    figures = [figure for key in CHARTS if (figure := chart(key).figure)]
+    assert len(figures) == len(CHARTS) - 1  # these rows have no errors, and so no health
+    assert all(orjson.loads(orjson.dumps(each)).keys() == vars(each).keys() for each in figures)
+
+
+def test_a_box_ends_at_the_farthest_values_near_its_quartiles():
+    rows = pd.DataFrame({"model": [f"org/{at}" for at in range(12)], "average": [*range(11), 100.0]})
+    rows["id"], rows["model_type"] = rows["model"], "chat"
+    figure = CHARTS["spread"](rows, SUITE, ChartChoice()).figure
+    (box,) = figure.boxes
+    assert (box.name, box.low, box.first, box.median, box.third, box.high) == ("chat", 0, 2.75, 5.5, 8.25, 10)
+    assert [list(each.y) for each in figure.series] == [[100.0]]
 
 
 def test_where_lower_is_better_the_front_falls():
@@ -61,7 +114,7 @@ def test_where_lower_is_better_the_front_falls():
         "org/small": True, "org/worse": False, "org/large": True,
     }  # fmt: skip
     assert "no smaller or equal model scores as low" in found.sentence
-    assert found.figure.layout.yaxis.title.text == "AMI (lower is better)"
+    assert found.figure.y.title == "AMI (lower is better)"
 
 
 def test_a_baseline_of_the_suite_is_drawn_and_said():
@@ -72,7 +125,7 @@ def test_a_baseline_of_the_suite_is_drawn_and_said():
     for key in ("cost", "spread", "scaling"):
         found = CHARTS[key](table, language, ChartChoice(score="trivia.score"))
         assert found.sentence.endswith(" Guessing: 26.6.")  # 26.55
-        assert found.figure.layout.shapes[0].y0 == 26.55
+        assert found.figure.baselines == [("Guessing", 26.55)]
 
 
 def test_a_price_has_its_front_where_a_table_tells_one():
@@ -97,7 +150,7 @@ def test_best_over_time_rises_only():
 
 def test_groups_are_ordered_by_their_median():
     assert chart("spread", ChartChoice(group="family")).sentence.startswith(
-        "Median average by family: Qwen2 20.0, Llama 10.0"
+        "Median average by family: unknown 99.0, Qwen2 20.0, Llama 10.0"
     )
 
 
@@ -122,7 +175,8 @@ def test_scaling_gives_points_for_ten_times_the_size():
 
 @pytest.mark.parametrize("key", CHARTS)
 def test_an_empty_selection_says_what_to_do(key):
-    assert CHARTS[key](frame().head(0), SUITE, ChartChoice()).sentence == NOTHING
+    empty = CHARTS[key](frame().head(0), SUITE, ChartChoice())
+    assert (empty.sentence, empty.figure) == (NOTHING, None)
 
 
 def test_the_final_table_has_twenty_models_on_its_front_and_one_direction_of_three_quarters(shared):

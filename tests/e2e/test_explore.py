@@ -10,7 +10,7 @@ from tests.e2e.conftest import Served
 
 
 def drawn(page: Page) -> None:
-    expect(page.locator(".lb-plot .main-svg").first).to_be_visible()
+    expect(page.locator(".lb-plot > svg")).to_be_visible()
 
 
 def test_a_chart_stands_under_a_sentence_that_says_what_it_shows(sample: Served, page: Page, shoot, faults) -> None:
@@ -52,12 +52,81 @@ def test_a_filter_that_leaves_nothing_says_what_to_do(sample: Served, page: Page
     expect(page.locator("#lb-chart-words")).to_contain_text("Relax a filter")
 
 
-def test_a_point_opens_its_model(sample: Served, page: Page) -> None:
+def test_a_filter_that_leaves_nothing_draws_nothing(sample: Served, page: Page) -> None:
+    page.goto(f"{sample.url}/explore?q=no-such-model", wait_until="networkidle")
+    expect(page.locator(".lb-plot")).to_be_hidden()
+    expect(page.locator(".lb-downloads")).to_be_hidden()
+
+
+def test_a_point_opens_its_model_by_pointer_and_by_keyboard(sample: Served, page: Page) -> None:
     page.goto(f"{sample.url}/explore?q=Estuary-7.62B-Instruct")
     drawn(page)
-    # the pointer's own way is pixels; the event it raises is what the page answers to
-    page.evaluate("document.querySelector('.lb-plot').emit('plotly_click', {points: [{customdata: 'a/b~8bit@abc'}]})")
-    page.wait_for_url("**/model/a/b?precision=8bit&revision=abc")
+    page.locator(".lb-plot").focus()
+    page.keyboard.press("ArrowRight")  # the last series is the front
+    note = page.locator(".lb-note")
+    expect(note).to_contain_text("tidewater-ml/Estuary-7.62B-Instruct · Average: ")
+    ring = page.locator(".lb-current").bounding_box()
+    page.keyboard.press("Escape")
+    expect(note).to_be_hidden()
+    page.mouse.move(ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2)
+    expect(note).to_contain_text("tidewater-ml/Estuary-7.62B-Instruct")
+    page.mouse.click(ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2)
+    page.wait_for_url("**/model/tidewater-ml/Estuary-7.62B-Instruct?*")
+    page.go_back()
+    drawn(page)
+    page.locator(".lb-plot").focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/model/tidewater-ml/Estuary-7.62B-Instruct?*")
+
+
+def test_arrow_keys_walk_along_a_series_and_to_the_next(sample: Served, page: Page) -> None:
+    page.goto(f"{sample.url}/explore")
+    drawn(page)
+    page.locator(".lb-plot").focus()
+    page.keyboard.press("End")
+    notes = [page.locator(".lb-note").text_content()]
+    for key in ("ArrowLeft", "ArrowDown", "Home"):
+        page.keyboard.press(key)
+        notes.append(page.locator(".lb-note").text_content())
+    assert len(set(notes)) == 4
+
+
+def test_a_highlighted_model_is_named_in_the_sentence_and_ringed(sample: Served, page: Page) -> None:
+    page.goto(f"{sample.url}/explore")
+    drawn(page)
+    field = page.get_by_label("Highlight")
+    field.fill("estuary-7.62b-in")
+    suggested = page.locator("datalist option").first
+    expect(suggested).to_have_attribute("value", "tidewater-ml/Estuary-7.62B-Instruct")
+    field.fill("tidewater-ml/Estuary-7.62B-Instruct")
+    field.press("Enter")
+    expect(page.locator("#lb-chart-words")).to_contain_text("tidewater-ml/Estuary-7.62B-Instruct has ")
+    expect(page.locator(".lb-ring")).to_be_visible()
+    assert "mark=tidewater-ml%2FEstuary-7.62B-Instruct" in page.url
+
+
+def test_two_scores_can_be_drawn_against_one_another(sample: Served, page: Page) -> None:
+    page.goto(f"{sample.url}/explore")
+    drawn(page)
+    page.get_by_label("Up").select_option(label="BBH")
+    page.get_by_label("Across").select_option(label="IFEval")
+    expect(page.locator("#lb-chart-title")).to_have_text("BBH against IFEval")
+    expect(page.locator("#lb-chart-words")).to_contain_text("rank correlation is")
+
+
+def test_names_stand_beside_the_front_and_do_not_cover_one_another(sample: Served, page: Page) -> None:
+    page.goto(f"{sample.url}/explore")
+    drawn(page)
+    boxes = page.locator(".lb-label").evaluate_all("them => them.map(it => it.getBoundingClientRect().toJSON())")
+    assert boxes
+    for at, one in enumerate(boxes):
+        for other in boxes[:at]:
+            assert (
+                one["right"] <= other["left"]
+                or other["right"] <= one["left"]
+                or (one["bottom"] <= other["top"] + 3 or other["bottom"] <= one["top"] + 3)
+            )
 
 
 def test_the_numbers_can_be_had_as_csv_and_read_without_seeing_the_chart(sample: Served, page: Page) -> None:
@@ -75,13 +144,22 @@ def test_the_picture_can_be_had(sample: Served, page: Page) -> None:
     drawn(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="SVG").click()
-    assert download.value.path().read_text().startswith("<svg")
+    drawing = download.value.path().read_text()
+    assert drawing.startswith("<svg")
+    assert "var(" not in drawing  # a file has its colours in itself
+    assert "Score against parameters" in drawing
+    with page.expect_download() as download:
+        page.get_by_role("button", name="PNG").click()
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_chart_follows_the_theme_without_a_new_answer(sample: Served, page: Page) -> None:
     page.goto(f"{sample.url}/explore")
     drawn(page)
-    colour = "document.querySelector('.lb-plot .ytick text').style.fill"
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    colour = "getComputedStyle(document.querySelector('.lb-plot .lb-dots')).fill"
     light = page.evaluate(colour)
     page.get_by_role("button", name="Dark theme").click()
     page.wait_for_function(f"{colour} !== '{light}'")
+    assert not asked

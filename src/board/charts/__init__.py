@@ -8,11 +8,12 @@ import pandas as pd
 
 from src.board.charts.benchmarks import correlations, health
 from src.board.charts.drawing import NOTHING, Chart, ChartChoice
-from src.board.charts.models import COSTS, GROUPS, best_over_time, scaling, score_against_cost, spread
+from src.board.charts.models import GROUPS, best_over_time, scaling, spread
+from src.board.charts.pairs import COSTS, numeric_columns, one_against_another
 from src.core.suites import Suite
 
 CHARTS: Mapping[str, Callable[[pd.DataFrame, Suite, ChartChoice], Chart]] = {
-    "cost": score_against_cost,
+    "cost": one_against_another,
     "time": best_over_time,
     "spread": spread,
     "correlations": correlations,
@@ -26,7 +27,7 @@ OF_MODELS = ("id", "model", "precision", "model_type", "family", "params_b", "su
 """What the other charts read of a frame, beside what is chosen."""
 
 TITLES = {
-    "cost": "Score against cost",
+    "cost": "Scatter plot",
     "time": "Best over time",
     "spread": "Distribution",
     "correlations": "Correlations",
@@ -34,4 +35,15 @@ TITLES = {
     "scaling": "Scaling",
 }
 
-__all__ = ["CHARTS", "COSTS", "GROUPS", "NOTHING", "OF_BENCHMARKS", "OF_MODELS", "TITLES", "Chart", "ChartChoice"]
+__all__ = [
+    "CHARTS",
+    "COSTS",
+    "GROUPS",
+    "NOTHING",
+    "OF_BENCHMARKS",
+    "OF_MODELS",
+    "TITLES",
+    "Chart",
+    "ChartChoice",
+    "numeric_columns",
+]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
-from src.board.charts.drawing import INKS, NOTHING, Chart, ChartChoice, empty, label, numbers, share
+from src.board.charts.drawing import Axis, Bar, Chart, ChartChoice, Figure, label, nothing, numbers, share
 from src.core.errors import BadInputError
 from src.core.statistics.health import benchmark_health, shared_signal
 from src.core.suites import Suite
@@ -21,24 +20,12 @@ def correlations(frame: pd.DataFrame, suite: Suite, ask: ChartChoice) -> Chart:
     try:
         shared = shared_signal(frame[keys].to_numpy(dtype=float, na_value=np.nan))
     except BadInputError:
-        return Chart("correlations", TITLE, NOTHING, lambda: empty(None, None), pd.DataFrame())
+        return nothing("correlations", TITLE)
     table = pd.DataFrame(shared.correlation, index=titles, columns=titles).rename_axis("benchmark").reset_index()
 
-    def draw() -> go.Figure:
-        figure = empty(None, None)
-        written = [[f"{value:.2f}".replace("-", "−") for value in line] for line in shared.correlation]
-        # one hue for the strength, light enough for the page's ink upon it in both themes; the sign is written
-        colours = [[0, "rgba(0,114,178,0.03)"], [1, "rgba(0,114,178,0.5)"]]
-        figure.add_trace(
-            go.Heatmap(
-                z=np.abs(shared.correlation).round(3), x=titles, y=titles, zmin=0, zmax=1, colorscale=colours,
-                showscale=False, text=written, texttemplate="%{text}", xgap=2, ygap=2,
-                hovertemplate="%{y} and %{x}: %{text}<extra></extra>",
-            )
-        )  # fmt: skip
-        figure.update_xaxes(showgrid=False)
-        figure.update_yaxes(autorange="reversed", showgrid=False)
-        return figure
+    def draw() -> Figure:
+        places = Axis(kind="names", names=titles)
+        return Figure(places, places, cells=shared.correlation.round(2).tolist())
 
     sentence = (
         f"Over {shared.models:,} models one common direction carries {share(shared.first_component)} of the "
@@ -61,24 +48,16 @@ def health(frame: pd.DataFrame, suite: Suite, ask: ChartChoice) -> Chart:
         found[benchmark.title] = known
     rows = {title: each for title, each in found.items() if each.reliability is not None}
     if not rows:
-        return Chart("health", "Health of the benchmarks", NOTHING, lambda: empty(None, "Reliability"), pd.DataFrame())
+        return nothing("health", "Health of the benchmarks")
     # the best itself is one of those that are not distinguishable from it
     tied = {title: max(0, (each.ties_with_best or 1) - 1) for title, each in rows.items()}
 
-    def draw() -> go.Figure:
-        figure = empty(None, "Reliability")
-        words = [f"{share(each.floor)} at chance<br>{tied[title]:,} tied with the best" for title, each in rows.items()]
-        figure.add_trace(
-            go.Bar(
-                x=[each.reliability for each in rows.values()], y=list(rows), orientation="h",
-                marker={"color": INKS[0]}, text=words, textposition="inside", insidetextanchor="start",
-                textfont={"color": "#ffffff"}, textangle=0, constraintext="none",
-                hovertemplate="%{y}: reliability %{x:.3f}, %{text}<extra></extra>",
-            )
-        )  # fmt: skip
-        figure.update_yaxes(autorange="reversed", showgrid=False)
-        figure.update_xaxes(range=[0, 1])
-        return figure
+    def draw() -> Figure:
+        bars = [
+            Bar(title, each.reliability or 0, f"{share(each.floor)} at chance, {tied[title]:,} tied with the best")
+            for title, each in rows.items()
+        ]
+        return Figure(Axis("Reliability", ends=(0, 1)), Axis(kind="names", names=list(rows)), bars=bars)
 
     reliable = max(rows, key=lambda title: rows[title].reliability or 0)
     floor = max(rows, key=lambda title: rows[title].floor)

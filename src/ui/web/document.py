@@ -141,7 +141,7 @@ class Documents:
         except Exception:
             log.exception("the embed of %s", visit.path)
             return self._document(page, visit, message(500, *BROKEN))
-        return Document(text.encode(), view.status, headers.embed_policy(style, view.allows_inline_styles))
+        return Document(text.encode(), view.status, headers.embed_policy(style))
 
     def _part(self, page: Page, part: Callable[[Board, Settings, Visit], Any], visit: Visit) -> Response:
         try:
@@ -153,7 +153,7 @@ class Documents:
     def _document(self, page: Page | None, visit: Visit, view: View) -> Document:
         around = shell.around(page, self.pages, self.board, self.settings, visit, view)
         text = render("base.html", **around)
-        policy = headers.policy(self.settings.embed, (view.sheet, around["style"]), view.allows_inline_styles)
+        policy = headers.policy(self.settings.embed, (view.sheet, around["style"]))
         return Document(text.encode(), view.status, policy, view.is_kept)
 
     def _send(self, request: Request, document: Document) -> Response:

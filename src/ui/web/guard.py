@@ -41,7 +41,7 @@ OPEN = (
 """Methods and addresses of Gradio's that stay open: tools for programs, and how they are described."""
 
 FREE = re.compile(
-    r"/(status\.json|health|metrics|gradio_api/startup-events|assets/site/.*|board/(rows|table)/.*|explore/plotly\.js)$"
+    r"/(status\.json|health|metrics|gradio_api/startup-events|assets/site/.*|board/(rows|table)/.*)$"
 )
 """What costs next to nothing, and is not counted."""
 

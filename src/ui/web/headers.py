@@ -17,7 +17,7 @@ COMMON = {
 
 
 @lru_cache(64)
-def policy(embed: str = "", styles: tuple[str, ...] = (), allows_inline_styles: bool = False) -> str:
+def policy(embed: str = "", styles: tuple[str, ...] = ()) -> str:
     """Return the policy of a page: files of this host, data: images, and no inline code but `boot.js` and `styles`.
 
     `embed`: the origins that may show the page in a frame.
@@ -25,7 +25,7 @@ def policy(embed: str = "", styles: tuple[str, ...] = (), allows_inline_styles: 
     rules = {
         "default-src": "'self'",
         "script-src": f"'self'{_hash(assets.boot())}",
-        "style-src": _sources(styles, allows_inline_styles),
+        "style-src": _sources(styles),
         "img-src": "'self' data: blob:",
         "font-src": "'self' data:",
         "worker-src": "'self' blob:",
@@ -38,12 +38,12 @@ def policy(embed: str = "", styles: tuple[str, ...] = (), allows_inline_styles: 
 
 
 @lru_cache(64)
-def embed_policy(style: str = "", allows_inline_styles: bool = False) -> str:
+def embed_policy(style: str = "") -> str:
     """Return the policy of an embed: shown anywhere, running this board's own files, and nothing else."""
     rules = {
         "default-src": "'none'",
         "script-src": "'self'",
-        "style-src": _sources((style,), allows_inline_styles),
+        "style-src": _sources((style,)),
         "img-src": "'self' data:",
         "font-src": "'self'",
         "connect-src": "'self'",
@@ -54,9 +54,9 @@ def embed_policy(style: str = "", allows_inline_styles: bool = False) -> str:
     return _join(rules)
 
 
-def _sources(styles: tuple[str, ...], allows_inline_styles: bool) -> str:
-    """Return the sources of styles: files of this host, and exactly these inline texts unless any is allowed."""
-    return "'self' 'unsafe-inline'" if allows_inline_styles else f"'self'{''.join(map(_hash, styles))}"
+def _sources(styles: tuple[str, ...]) -> str:
+    """Return the sources of styles: files of this host, and exactly these inline texts."""
+    return f"'self'{''.join(map(_hash, styles))}"
 
 
 @lru_cache(64)

@@ -35,7 +35,6 @@ class View:
     status: int = 200
     sheet: str = ""  # all the rules that the page needs: no other sheet holds up its first paint
     style: str = ""  # the few rules of this view alone; the policy allows exactly these two texts
-    allows_inline_styles: bool = False  # for a library that makes style elements of its own
     is_kept: bool = True  # False: this one answer depends on more than the rows and the address
 
 

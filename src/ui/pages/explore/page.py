@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from itertools import groupby
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-import orjson
 import pandas as pd
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from src.board.audit import sizes_in_doubt
-from src.board.charts import CHARTS, COSTS, GROUPS, OF_BENCHMARKS, OF_MODELS, TITLES, Chart, ChartChoice
+from src.board.charts import CHARTS, GROUPS, OF_BENCHMARKS, OF_MODELS, TITLES, Chart, ChartChoice, numeric_columns
+from src.board.charts.pairs import Pair
 from src.board.exports.csv_parquet import to_csv
 from src.board.live.per_frame import per_frame
 from src.board.live.snapshot import Board, Snapshot
 from src.board.table import url as links
-from src.board.table.payload import encode
+from src.board.table.payload import File, encode
 from src.board.table.query import HIDDEN, Query, of_page, run
 from src.board.table.url import PARAMETERS
 from src.core import suites
@@ -31,11 +31,18 @@ from src.ui.web.files import answer
 from src.ui.web.page import Page, View, Visit, snapshot_of
 from src.ui.web.templates import render
 
+T = TypeVar("T")
+
 FIGURE = "explore/figure"
-PLOTLY = "explore/plotly.js"
+LONGEST_NAME = 200  # characters of a model to highlight
 
 # the parameters that each chart has controls for
-CONTROLS = {"cost": ("y", "x"), "time": ("y",), "spread": ("y", "group"), "scaling": ("y",)}
+CONTROLS = {
+    "cost": ("y", "x", "mark"),
+    "time": ("y", "mark"),
+    "spread": ("y", "group", "mark"),
+    "scaling": ("y", "mark"),
+}
 
 
 def view(board: Board, settings: Settings, visit: Visit) -> View:
@@ -45,36 +52,28 @@ def view(board: Board, settings: Settings, visit: Visit) -> View:
     chart = _chart(snapshot, visit.query)
     body = render(
         "explore/page.html",
-        plotly=PLOTLY,
         figure=FIGURE,
         tabs=[
             {"key": each, "title": title, "address": _address(visit.query, chart=each), "is_open": each == key}
             for each, title in TITLES.items()
         ],
         controls=_controls(snapshot, key, visit.query),
+        mark=visit.query.get("mark", ""),
+        kept=[(name, value) for name, value in visit.query.items() if name not in ("x", "y", "group", "mark")],
         filters=_filters(of_page(visit.query)),
         chart=chart,
         csv=f"{FIGURE}.csv?{urlencode(visit.query)}",
         numbers=_numbers(chart.table, snapshot.suite.name),
     )
-    head = render("explore/head.html")
-    return View("Explore", body, head, description=chart.sentence, allows_inline_styles=True)
+    return View("Explore", body, render("explore/head.html"), description=chart.sentence)
 
 
 def routes(board: Board, settings: Settings) -> list[BaseRoute]:
-    """Return the routes of a chart as a figure and as CSV, and of the library that draws it, from its package."""
+    """Return the routes of a chart as a figure and as CSV."""
 
     def figure(request: Request) -> Response:
         params = links.first(request.query_params.multi_items())
-        snapshot = snapshot_of(board, params)
-        chart = _chart(snapshot, params)
-        words = {
-            "title": chart.title,
-            "sentence": chart.sentence,
-            "numbers": _numbers(chart.table, snapshot.suite.name),
-        }
-        drawn = orjson.Fragment(chart.figure.to_json())
-        return answer(encode(words | {"figure": drawn}), request, "no-cache")
+        return answer(_asked(_file, snapshot_of(board, params), params), request, "no-cache")
 
     def numbers(request: Request) -> Response:
         params = links.first(request.query_params.multi_items())
@@ -85,16 +84,9 @@ def routes(board: Board, settings: Settings) -> list[BaseRoute]:
             headers={"Content-Disposition": f'attachment; filename="{chart.key}.csv"'},
         )
 
-    def plotly(request: Request) -> Response:
-        import plotly
-
-        path = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-        return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
-
     return [
         Route(f"/{FIGURE}.json", figure, methods=["GET"]),
         Route(f"/{FIGURE}.csv", numbers, methods=["GET"]),
-        Route(f"/{PLOTLY}", plotly, methods=["GET"]),
     ]
 
 
@@ -103,13 +95,27 @@ def _key(params: Mapping[str, str]) -> str:
 
 
 def _chart(snapshot: Snapshot, params: Mapping[str, str]) -> Chart:
-    scores = _scores(snapshot)
+    return _asked(_drawn, snapshot, params)
+
+
+def _asked(make: Callable[..., T], snapshot: Snapshot, params: Mapping[str, str]) -> T:
+    """Return what `make` makes of the chart that the address asks for."""
+    key = _key(params)
     choice = ChartChoice(
-        score=_one(params.get("y"), scores),
-        cost=_one(params.get("x"), _costs(snapshot)),
+        score=_one(params.get("y"), _columns(snapshot) if key == "cost" else _scores(snapshot)),
+        cost=_one(params.get("x"), _columns(snapshot), "params_b"),
         group=_one(params.get("group"), GROUPS),
+        mark=params.get("mark", "")[:LONGEST_NAME],
     )
-    return _drawn(snapshot.frame, snapshot.suite.name, of_page(params), _key(params), choice)
+    return make(snapshot.frame, snapshot.suite.name, of_page(params), key, choice)
+
+
+@per_frame(64)
+def _file(frame: pd.DataFrame, suite: str, query: Query, key: str, choice: ChartChoice) -> File:
+    """Return what the page's script asks for: the chart's words, its table and its figure."""
+    chart = _drawn(frame, suite, query, key, choice)
+    words = {"title": chart.title, "sentence": chart.sentence, "numbers": _numbers(chart.table, suite)}
+    return encode(words | {"figure": chart.figure})
 
 
 @per_frame(64)
@@ -118,7 +124,7 @@ def _drawn(frame: pd.DataFrame, suite: str, query: Query, key: str, choice: Char
     if key in OF_BENCHMARKS:
         used = [column for column in frame if column.endswith((".score", ".se", ".at_chance"))]
     rows = frame[used].iloc[run(frame, query).rows]
-    if key in ("time", "scaling") or (key == "cost" and choice.cost == "params_b"):
+    if key in ("time", "scaling") or (key == "cost" and "params_b" in (choice.cost, choice.score)):
         doubtful = rows["id"].isin(sizes_in_doubt(frame).keys())
         chart = CHARTS[key](rows[~doubtful], suites.load(suite), choice)
         words = f" Left out because its size contradicts its name, base or packing: {doubtful.sum():,}."
@@ -131,32 +137,44 @@ def _scores(snapshot: Snapshot) -> dict[str, str]:
     return averaged | {f"{benchmark.key}.score": benchmark.title for benchmark in snapshot.suite.benchmarks}
 
 
-def _costs(snapshot: Snapshot) -> dict[str, str]:
-    """Return the costs that the board knows of any model; a price only if a table has one."""
-    held = {cost: COSTS[cost][0] for cost in _known_costs(snapshot.frame)}
-    return held or {"params_b": COSTS["params_b"][0]}
+def _columns(snapshot: Snapshot) -> dict[str, str]:
+    """Return every numeric column, by its path in the frame; the size even if no model has one."""
+    return {each.path: each.title for each in _numeric(snapshot.frame, snapshot.suite.name)} or {
+        "params_b": "Parameters"
+    }
 
 
 @per_frame(12)
-def _known_costs(frame: pd.DataFrame) -> tuple[str, ...]:
-    return tuple(cost for cost in COSTS if cost in frame and frame[cost].notna().any())
+def _numeric(frame: pd.DataFrame, suite: str) -> tuple[Pair, ...]:
+    return tuple(numeric_columns(frame, suites.load(suite)))
 
 
-def _one(value: str | None, choices: Mapping[str, Any]) -> str:
-    return value if value is not None and value in choices else next(iter(choices))
+def _one(value: str | None, choices: Mapping[str, Any], usual: str = "") -> str:
+    """Return the value if it is a choice; else the usual one, or the first."""
+    return next(each for each in (value, usual, next(iter(choices))) if each is not None and each in choices)
 
 
 def _controls(snapshot: Snapshot, key: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the controls of a chart, each with its options and the one that the address chooses."""
-    choices: dict[str, tuple[str, Mapping[str, str]]] = {
-        "y": ("Score", _scores(snapshot)),
-        "x": ("Against", _costs(snapshot)),
-        "group": ("By", {group: word.capitalize() for group, word in GROUPS.items()}),
+    """Return the controls of a chart, each with its groups of options and the one that the address chooses."""
+    pairs = [(each.group, each.path, each.title) for each in _numeric(snapshot.frame, snapshot.suite.name)]
+    scores = [("", path, title) for path, title in _scores(snapshot).items()]
+    choices: dict[str, tuple[str, list[tuple[str, str, str]], str]] = {
+        "y": ("Score" if key != "cost" else "Up", pairs if key == "cost" else scores, ""),
+        "x": ("Across", pairs, "params_b"),
+        "group": ("By", [("", group, word.capitalize()) for group, word in GROUPS.items()], ""),
     }
     return [
-        {"name": name, "label": label, "options": list(options.items()), "chosen": _one(params.get(name), options)}
+        {
+            "name": name,
+            "label": label,
+            "groups": [
+                (group, [option[1:] for option in options]) for group, options in groupby(held, lambda it: it[0])
+            ],
+            "chosen": _one(params.get(name), {path: title for _, path, title in held}, usual) if held else "",
+        }
         for name in CONTROLS.get(key, ())
-        for label, options in (choices[name],)
+        if name in choices
+        for label, held, usual in (choices[name],)
     ]
 
 
@@ -218,5 +236,9 @@ def _address(params: Mapping[str, str], **changed: str) -> str:
 
 
 PAGE = Page(
-    name="explore", route="/explore", nav="Explore", view=view, parameters=PARAMETERS | {"chart", "y", "x", "group"}
+    name="explore",
+    route="/explore",
+    nav="Explore",
+    view=view,
+    parameters=PARAMETERS | {"chart", "y", "x", "group", "mark"},
 )
