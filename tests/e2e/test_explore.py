@@ -80,16 +80,29 @@ def test_a_point_opens_its_model_by_pointer_and_by_keyboard(sample: Served, page
     page.wait_for_url("**/model/tidewater-ml/Estuary-7.62B-Instruct?*")
 
 
-def test_arrow_keys_walk_along_a_series_and_to_the_next(sample: Served, page: Page) -> None:
+def test_arrow_keys_walk_along_the_front(sample: Served, page: Page) -> None:
     page.goto(f"{sample.url}/explore")
     drawn(page)
     page.locator(".lb-plot").focus()
     page.keyboard.press("End")
     notes = [page.locator(".lb-note").text_content()]
-    for key in ("ArrowLeft", "ArrowDown", "Home"):
+    for key in ("ArrowLeft", "Home"):
         page.keyboard.press(key)
         notes.append(page.locator(".lb-note").text_content())
-    assert len(set(notes)) == 4
+    assert len(set(notes)) == 3
+
+
+def test_arrow_keys_go_to_the_other_series(sample: Served, page: Page) -> None:
+    page.goto(f"{sample.url}/explore?chart=time")
+    drawn(page)
+    page.locator(".lb-plot").focus()
+    page.keyboard.press("End")  # the largest models'
+    largest = page.locator(".lb-note").text_content()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".lb-note")).not_to_have_text(largest)
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("End")
+    expect(page.locator(".lb-note")).to_have_text(largest)
 
 
 def test_a_highlighted_model_is_named_in_the_sentence_and_ringed(sample: Served, page: Page) -> None:
