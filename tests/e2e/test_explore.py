@@ -66,6 +66,7 @@ def test_a_point_opens_its_model_by_pointer_and_by_keyboard(sample: Served, page
     note = page.locator(".lb-note")
     expect(note).to_contain_text("tidewater-ml/Estuary-7.62B-Instruct · Average: ")
     ring = page.locator(".lb-current").bounding_box()
+    assert ring
     page.keyboard.press("Escape")
     expect(note).to_be_hidden()
     page.mouse.move(ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2)
