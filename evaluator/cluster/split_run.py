@@ -47,6 +47,9 @@ def run_in_parts(
 
     Shards are collected in one local run folder as they end, so that none runs twice even if others fail.
     """
+    if any(benchmark.private for benchmark in suite.benchmarks):
+        message = f"{suite.title} has a private exam, whose items stay on one box: run it without --split."
+        return Outcome(failure=RunFailure("box", message))
     folder = evaluate.prepare(request, suite, settings, Weights(settings.workspace / "models"), "joined")
     weights = loads.weigh(loads.items_of(suite))
     together = {task: unit.tasks[0] for unit in Job.read(folder / "job.json").units for task in unit.tasks}

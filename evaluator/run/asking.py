@@ -17,6 +17,7 @@ from evaluator.run_files import distrust, read_json, remove, write
 from evaluator.settings import ChildLimits, RunSettings
 from evaluator.task_facts import HarnessFacts, ItemCounts
 from src.core.errors import BadInputError
+from src.core.exams import ExamItem
 from src.core.suites import Suite
 
 SECONDS = 300.0
@@ -74,16 +75,28 @@ def count_items(
     ]
     if not here:
         return {}
-    question = {
-        "shots": {name: shots[name] for name in here},
-        "folders": facts.folders(here),
-        "own": str(settings.own_tasks) if settings.own_tasks else None,
-        "own_data": of_tasks(facts, settings)["own_data"],
-    }
+    question = _about_items({name: shots[name] for name in here}, facts, settings)
     more = {TOKENIZER: tokenizer} if tokenizer else {}
     answer = _in_child(question, settings, "evaluator.child.counting", SECONDS + SECONDS_A_TASK * len(here), more)
     with distrust("The harness's answer"):
         return {name: ItemCounts.from_dict(answer[name]) for name in here}
+
+
+def list_items(shots: Mapping[str, int], facts: HarnessFacts, settings: RunSettings) -> tuple[ExamItem, ...]:
+    """Return every item of tasks as the harness has them. Raise BadInputError if the harness cannot be asked."""
+    seconds = SECONDS + SECONDS_A_TASK * len(shots)
+    answer = _in_child(_about_items(shots, facts, settings), settings, "evaluator.child.exam", seconds, {})
+    with distrust("The harness's answer"):
+        return tuple(ExamItem(str(task), int(doc_id), dict(doc)) for task, doc_id, doc in answer["items"])
+
+
+def _about_items(shots: Mapping[str, int], facts: HarnessFacts, settings: RunSettings) -> dict[str, Any]:
+    return {
+        "shots": dict(shots),
+        "folders": facts.folders(shots),
+        "own": str(settings.own_tasks) if settings.own_tasks else None,
+        "own_data": of_tasks(facts, settings)["own_data"],
+    }
 
 
 SECONDS_A_TASK = 60.0  # at most, to build its prompts

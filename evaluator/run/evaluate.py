@@ -15,7 +15,7 @@ from evaluator.box.energy import KG_PER_KWH, Energy, Meter
 from evaluator.box.preflight import check_box, packages_missing
 from evaluator.fence.enter import LANDLOCK
 from evaluator.job import CHECKPOINTS, NO_WEIGHTS, RESULTS, Job, RunFailure, benchmarks_of, plan_job
-from evaluator.run import cost, publish, sandbox, self_checks, served, subset
+from evaluator.run import cost, exams, publish, sandbox, self_checks, served, subset
 from evaluator.run.asking import facts_of, of_tasks
 from evaluator.run.run_log import RunLog
 from evaluator.run_files import BadRunError, distrust, read_json, remove
@@ -25,6 +25,7 @@ from evaluator.task_facts import expanded
 from src.core import estimates
 from src.core.engine_way import way_words
 from src.core.errors import BadInputError, ConflictError, DeniedError, StoreError
+from src.core.exams import Exam
 from src.core.model.fit.against import check_context
 from src.core.model.repository import Repository
 from src.core.model.source import FolderModel
@@ -105,6 +106,15 @@ def _evaluate(
     stop: threading.Event | None,
     folder: Path | None,
 ) -> Outcome:
+    private: Mapping[str, Exam] = {}
+    if any(benchmark.private for benchmark in suite.benchmarks):
+        try:
+            ready(suite, settings)
+            private = exams.prepare(store, suite, settings)  # published before the first run, or it proves nothing
+        except BadInputError as error:
+            return Outcome(failure=RunFailure("box", str(error)))
+        except StoreError as error:
+            return Outcome(failure=RunFailure("box", f"The root of a private exam could not be published: {error}"))
     ran = answer(request, suite, settings, notice=notice, stop=stop, folder=folder)
     if isinstance(ran, Outcome):
         return ran
@@ -112,7 +122,7 @@ def _evaluate(
     if settings.subset:
         outcome = _estimate(store, ran.folder, suite)
     else:
-        outcome = publish_run(store, ran.folder, suite, proof or {}, ran.more, ran.facts)
+        outcome = publish_run(store, ran.folder, suite, proof or {}, ran.more, ran.facts, private=private)
     if outcome.result and not settings.keep:
         download.forget(ran.weights)
         remove(ran.folder)
@@ -289,6 +299,7 @@ def publish_run(
     more: Mapping[str, Any],
     config: Mapping[str, Any] | None = None,
     again: Callable[[str], bool] = lambda _: False,
+    private: Mapping[str, Exam] | None = None,
 ) -> Outcome:
     """Publish a finished run folder; the Outcome holds the failure if the folder or the store causes one.
 
@@ -296,7 +307,7 @@ def publish_run(
     """
     while True:
         try:
-            return Outcome(publish.publish(store, run, suite, proof, more, config), engine=way_of(run))
+            return Outcome(publish.publish(store, run, suite, proof, more, config, private), engine=way_of(run))
         except BadRunError as error:
             remove(run)  # its contents cannot be resumed
             return Outcome(failure=RunFailure("harness", str(error)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -18,7 +19,9 @@ from typing import Any
 
 from evaluator.job import RESULTS, Job, samples_name
 from evaluator.run_files import BadRunError, distrust, read_json, read_lines
-from src.core import exact
+from src.core import exact, exams
+from src.core.exams import Exam
+from src.core.items import habits
 from src.core.items.blocks import blocks_of_items
 from src.core.items.dataset import STAMP, put_details, sample_files
 from src.core.names import result_path
@@ -35,10 +38,12 @@ def publish(
     proof: Mapping[str, Any],
     more: Mapping[str, Any],
     config: Mapping[str, Any] | None = None,
+    private: Mapping[str, Exam] | None = None,
 ) -> str:
     """Store a finished run; return the path of its result.
 
-    `proof` (request, slot, nonce) and `more` go into it, `config` into its configuration, over what the child says.
+    `proof` (request, slot, nonce) and `more` go into it, `config` into its configuration, over what the child says;
+    `private`: benchmark → its exam, which hides the items' hashes and whose root the result names.
     Raise BadRunError before anything is written, a StoreError if the store does not take it.
     """
     job = Job.read(run / "job.json")
@@ -50,8 +55,17 @@ def publish(
         samples = {task: partial(read_samples, run, task) for task in job.tasks}
         result |= blocks_of_items(Result.read(result), suite, samples) | dict(more)
         result["config"] = {**result["config"], **(config or {}), "claim": dict(proof), "datasets": job.datasets}
+        if private:
+            result["config"][exams.KEY] = {key: exam.root for key, exam in private.items()}
+        # a trial of an exam has no root; what it publishes is hidden by a salt that nobody keeps
+        hidden = {
+            each.key: (private or {}).get(each.key) or Exam(suite.name, each.key, secrets.token_hex(32), ())
+            for each in suite.benchmarks
+            if each.private
+        }
+        _hide_tasks(result, suite, hidden)
         data = redact_bytes(json.dumps(result, indent=2, ensure_ascii=False).encode())
-        files = {**_sample_files(run, job, suite, when), f"results_{when.strftime(STAMP)}.json": data}
+        files = {**_sample_files(run, job, suite, when, hidden), f"results_{when.strftime(STAMP)}.json": data}
     put_details(store, job.model, when, files)
     path = result_path(job.model, when)
     store.append({path: data}, f"{job.model} ({job.precision}) on {suite.name}")
@@ -163,14 +177,32 @@ def _stamp(run: Path, nonce: str) -> datetime:
     return datetime.strptime(file.read_text(encoding="utf-8"), STAMP).replace(tzinfo=UTC)
 
 
-def _sample_files(run: Path, job: Job, suite: Suite, when: datetime) -> dict[str, bytes]:
+KEPT_OF_TASKS = {"task", "tag", "output_type", "num_fewshot", "metric_list", "generation_kwargs", "repeats", "metadata"}
+"""What a result says of a private task's file: no prompt, no few-shot example, no place of its items."""
+
+
+def _hide_tasks(result: dict[str, Any], suite: Suite, private: Mapping[str, Exam]) -> None:
+    """Leave out of a result what its blocks on private tasks tell of their items."""
+    for key, exam in private.items():
+        result.get(habits.KEY, {}).pop(key, None)  # it may name an option by its text
+        for task in suite.benchmark(key).tasks:
+            if isinstance(about := result.get("configs", {}).get(task.name), dict):
+                result["configs"][task.name] = {name: about[name] for name in KEPT_OF_TASKS if name in about}
+            if digest := result.get("task_hashes", {}).get(task.name):
+                result["task_hashes"][task.name] = exam.hidden(str(digest))
+
+
+def _sample_files(run: Path, job: Job, suite: Suite, when: datetime, private: Mapping[str, Exam]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for benchmark in suite.benchmarks:
-        gated = benchmark.withheld
+        exam = private.get(benchmark.key)
         for task in benchmark.tasks:
             if task.name in job.tasks:
                 lines = list(read_samples(run, task.name))
-                files |= sample_files(task.name, when, lines, _item_metrics(lines, benchmark), gated)
+                metrics = _item_metrics(lines, benchmark)
+                if exam is not None:
+                    lines = [exam.withhold(task.name, line, metrics) for line in lines]
+                files |= sample_files(task.name, when, lines, metrics, benchmark.withheld)
     return files
 
 

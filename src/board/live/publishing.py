@@ -50,6 +50,8 @@ class Publisher:
         self._problems.clear()
         fresh: dict[str, list[AcceptedRun]] = defaultdict(list)
         for entry in self._store.list("results", heads[1]):
+            if not entry.path.rpartition("/")[2].startswith("results_"):  # roots of private exams
+                continue
             if entry.path not in self._settled and (run := self._accepted(entry.path, state)):
                 for suite in [run.request.suite] if run.request else suites.names():
                     fresh[suite].append(run)

@@ -80,7 +80,7 @@ TABLES: dict[str, tuple[Word, ...]] = {
         Word("gated", "yes or no",
               "its questions must not be published: only hashes and scores leave the box", "false"),
         Word("private", "yes or no",
-              "an exam of your own: as `gated`", "false"),
+              "an exam of your own: as `gated`, with a root published before its first run (run-a-board.md)", "false"),
         Word("needs", "list of text",
               "what scoring needs besides the harness: `punkt_tab` (NLTK's sentence splitter)"),
         Word("cite", "cite", "what to cite"),
