@@ -19,9 +19,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> argparse.ArgumentParse
         description="From the answers that the board's models published: the share of models that are right on a "
         "question, and the correlation of being right on it with the score on all others. A question that good models "
         "get wrong and weak ones right is likely mislabelled.",
-        epilog="example: python app.py items musr --store my-board",
+        epilog="example: python app.py items reading --store my-board",
     )
-    parser.add_argument("benchmark", metavar="BENCHMARK", help="a key of the suite, such as musr")
+    parser.add_argument("benchmark", metavar="BENCHMARK", help="a key of the suite, such as reading")
     parser.add_argument("--store", metavar="DIR|hub:OWNER", help=f"the board (default: {settings.PUBLIC})")
     parser.add_argument("--suite", metavar="NAME", help="the suite (default: the newest)")
     parser.add_argument("--most", type=int, default=10, metavar="N", help="questions of each kind (default: 10)")

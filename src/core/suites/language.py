@@ -87,7 +87,7 @@ TABLES: dict[str, tuple[Word, ...]] = {
         Word("hub", "hub", "its dataset on the Hub, for community results and exports"),
         Word("card", "card", "its line in model cards", "title, shots and metric"),
         Word("from", "sources",
-              "harness → what import takes from its files: a task (`gpqa:diamond|0`, with shots), or a table of "
+              "harness → what import takes from its files: a task (`arc:challenge|25`, with shots), or a table of "
               "`task`, `metrics` (their mean) and `fallback` (a metric that stands in, with a note)"),
     ),
     "task": (
