@@ -29,6 +29,7 @@ from src.core.exams import Exam
 from src.core.model.fit.against import check_context
 from src.core.model.repository import Repository
 from src.core.model.source import FolderModel
+from src.core.names import endpoint_of
 from src.core.records import Request
 from src.core.store import Store
 from src.core.suites import Suite
@@ -108,6 +109,9 @@ def _evaluate(
 ) -> Outcome:
     private: Mapping[str, Exam] = {}
     if any(benchmark.private for benchmark in suite.benchmarks):
+        if endpoint_of(request.model):
+            sentence = f"{suite.title} has a private exam, whose items would leave this box for an endpoint."
+            return Outcome(failure=RunFailure("box", sentence))
         try:
             ready(suite, settings)
             private = exams.prepare(store, suite, settings)  # published before the first run, or it proves nothing

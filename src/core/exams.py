@@ -156,9 +156,9 @@ def time_published(published: Mapping[str, Any], path: str) -> datetime:
 
 def _of_result(store: Store, path: str, suite: str, exams: Mapping[str, tuple[Exam, datetime]]) -> Iterator[ExamCheck]:
     data = _read(store, path) or {}
-    config = data.get("config") if isinstance(data.get("config"), dict) else {}
-    roots = config.get(KEY) if isinstance(config.get(KEY), dict) else {}
-    if not roots or config.get("suite") != suite:
+    config = data.get("config")
+    roots = config.get(KEY) if isinstance(config, dict) and config.get("suite") == suite else None
+    if not isinstance(roots, dict):
         return
     result = Result.read(store.read(path), path)
     for root in roots.values():
