@@ -71,6 +71,16 @@ export function clear({ text, aside }) {
   if (aside) write(aside.firstChild, "data", "");
 }
 
+/**
+ * Say which server answered for a row, and when; null if weights did.
+ * @param {View["data"]} data
+ * @param {number} row
+ */
+function servedBy(data, row) {
+  const by = data.text("served", row);
+  return by?.startsWith("served") ? `${by}: may change` : null;
+}
+
 const FILL = {
   rank({ node, text, aside }, row, { answer, data }) {
     const rank = answer.ranks[row];
@@ -86,12 +96,14 @@ const FILL = {
     const model = data.text("model", row);
     write(text, "data", model);
     write(link.dataset, "end", model.slice(-KEPT_END));
-    const precision = data.repeated.has(row) || position < answer.pinned ? data.text("precision", row) : null;
+    const served = servedBy(data, row);
+    const repeats = data.repeated.has(row) || position < answer.pinned;
+    const precision = served ? "served" : repeats ? data.text("precision", row) : null;
     write(run.firstChild, "data", precision ? (about.precisions[precision] ?? precision) : "");
     toggle(run, "on", Boolean(precision));
     link.href = view.href(row);
     link.setAttribute("aria-label", precision ? `${model}, ${precision}` : model);
-    node.title = model;
+    node.title = served ? `${model}, ${served}` : model;
     const marks = {
       flagged: data.flag("flagged", row) === true,
       gone: data.flag("available", row) === false,
@@ -162,6 +174,7 @@ const EXPLAIN = {
   },
   model(column, row, { data }) {
     const marks = [
+      servedBy(data, row),
       data.flag("flagged", row) && "reported for training on a benchmark",
       data.flag("available", row) === false && "no longer on the Hub",
       data.flag("audit", row) && "the audit has a question: see its page",

@@ -197,6 +197,7 @@ def report(out: WayOut, settings: RunSettings, now: datetime) -> dict[str, Any]:
         "prompt_tokens": usage.prompt_tokens if metered else None,
         "completion_tokens": usage.completion_tokens if metered else None,
         "generated_tokens": usage.generated_tokens if metered else None,
+        "generated_answers": usage.generated_answers,
     }
     cost = {
         "dollars": _number(usage.dollars),

@@ -42,6 +42,7 @@ class Usage:
     prompt_tokens: int
     completion_tokens: int
     generated_tokens: int  # of answers that are texts
+    generated_answers: int
     unmetered: int  # answers for which the server counted no tokens
     dollars: Decimal | None
     unsure_dollars: Decimal | None
@@ -135,6 +136,7 @@ class AnswerStore:
             prompt_tokens=sum(row[3] or 0 for row in paid),
             completion_tokens=sum(row[4] or 0 for row in paid),
             generated_tokens=sum(row[4] or 0 for row in paid if row[1]),
+            generated_answers=sum(row[1] for row in paid),
             unmetered=sum(row[4] is None for row in paid),
             dollars=sum((Decimal(row[2]) for row in paid), Decimal()) if priced else None,
             unsure_dollars=sum(unsure, Decimal()) if priced else None,

@@ -113,6 +113,8 @@ def co2_kg(result: Result, suite: Suite) -> float | None:
     if isinstance(energy, dict) and (measured := number(energy.get("co2_kg"))) is not None:
         return measured
     seconds = number(result.settings.get("total_evaluation_time_seconds"))
+    if isinstance(result.settings.get("served"), dict):  # a machine elsewhere computed it
+        return None
     if suite.carbon is None or seconds is None or seconds <= 0:
         return None
     return suite.carbon.kilowatts * seconds / 3600 * suite.carbon.kg_per_kwh

@@ -76,6 +76,10 @@ class Row(TypedDict):
     coverage: NotRequired[Annotated[float | None, Field(description="Sets that hold the right option, per cent.")]]
     uacc: NotRequired[Annotated[float | None, Field(description="Uncertainty-adjusted accuracy, points.")]]
     ece: NotRequired[Annotated[float | None, Field(description="Expected calibration error, points.")]]
+    served: NotRequired[Annotated[str | None, Field(description="weights, or served: provider, day (may change).")]]
+    tokens_per_item: NotRequired[Annotated[float | None, Field(description="Mean tokens of a generated answer.")]]
+    seconds_per_item: NotRequired[Annotated[float | None, Field(description="The run's time over its items.")]]
+    dollars: NotRequired[Annotated[float | None, Field(description="Cost of the run in US dollars.")]]
     average: float | None
     average_se: NotRequired[float | None]
     average_low: NotRequired[float | None]

@@ -34,6 +34,9 @@ from src.core.suites import Suite
 COSTS = {  # what it is called, its unit, and how to say that nothing on the front is beaten
     "params_b": ("Parameters", "B", "no smaller or equal model"),
     "co2_kg": ("CO₂ of the evaluation", "kg", "no model that emitted as little or less"),
+    "tokens_per_item": ("Tokens per item", "tokens", "no model with as few tokens or fewer"),
+    "dollars": ("Cost of the evaluation", "$", "no model whose run cost as little or less"),
+    "seconds_per_item": ("Seconds per item", "s", "no model as fast or faster"),
     "price": ("Price", "$ per M tokens", "no model as cheap or cheaper"),
 }
 """Columns that cost something: drawn logarithmically, and with the front of what nothing cheaper beats."""

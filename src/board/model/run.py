@@ -19,6 +19,7 @@ from src.core.items.options import KEY as OPTIONS
 from src.core.items.options import OptionScores
 from src.core.names import folder_of
 from src.core.records import Result
+from src.core.result_files import number
 from src.core.run_identity import RunIdentity, used_template
 from src.core.scoring import BenchmarkScore, Scored, score
 from src.core.store import Store
@@ -198,6 +199,8 @@ def _seeds(result: Result, data: Mapping[str, Any]) -> str | None:
 SETTINGS: tuple[tuple[str, Callable[[Result, Mapping[str, Any]], str | None]], ...] = (
     ("Started", lambda result, settings: f"{result.date:%Y-%m-%d %H:%M} UTC" if result.date else None),
     ("Took", _seconds),
+    ("Answered by a server", lambda result, settings: _server(settings)),
+    ("Cost", lambda result, settings: _cost(settings)),
     ("Model arguments", lambda result, settings: str(settings.get("model_args") or "") or None),
     ("Revision", lambda result, settings: result.revision),
     ("Precision", lambda result, settings: result.precision),
@@ -215,6 +218,35 @@ SETTINGS: tuple[tuple[str, Callable[[Result, Mapping[str, Any]], str | None]], .
     ("Chat template", lambda result, settings: result.chat_template),
 )
 """What a reader sees of a run, in this order; what the file does not hold is left out."""
+
+
+def _server(settings: Mapping[str, Any]) -> str | None:
+    """Return which model of which server answered, when, and how many tokens it took."""
+    block = settings.get("served")
+    if not isinstance(block, Mapping):
+        return None
+    prompt, completion = number(block.get("prompt_tokens")), number(block.get("completion_tokens"))
+    metered = prompt is not None and completion is not None
+    tokens = f"; {prompt:,.0f} tokens in, {completion:,.0f} out" if metered else "; it counted no tokens"
+    return f"{block.get('model')} of {block.get('provider')} on {block.get('date')}, which may change{tokens}"
+
+
+def _cost(settings: Mapping[str, Any]) -> str | None:
+    """Return what the run cost, and how that is known."""
+    block = settings.get("cost")
+    dollars = number(block.get("dollars")) if isinstance(block, Mapping) else None
+    if not isinstance(block, Mapping) or dollars is None:
+        return None
+    hours, price = number(block.get("device_hours")), number(block.get("dollars_per_device_hour"))
+    if hours is not None and price is not None:
+        return f"${dollars:,.2f}: {hours:,.2f} device-hours at ${price:,.2f}"
+    prices = [number(block.get(name)) for name in ("price_in", "price_out")]
+    unsure = number(block.get("unsure_dollars"))
+    return (
+        f"${dollars:,.2f}"
+        + (f", at ${prices[0]:,g} and ${prices[1]:,g} for a million tokens in and out" if None not in prices else "")
+        + (f"; at most ${unsure:,.2f} more for answers that broke off" if unsure else "")
+    )
 
 
 def _notes(settings: Mapping[str, Any]) -> str | None:

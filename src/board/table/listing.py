@@ -49,6 +49,10 @@ FACTS = (
     "coverage",
     "uacc",
     "ece",
+    "served",
+    "tokens_per_item",
+    "seconds_per_item",
+    "dollars",
 )
 """What a record says of a row beside its scores; unknown is None."""
 

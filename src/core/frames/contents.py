@@ -68,6 +68,10 @@ EXTRAS = (
     Field("configuration", "str", ("Configuration",)),
     Field("harness", "str", ("Harness",)),
     Field("source", "str", ("Source",)),
+    Field("served", "str", ("Answered by",)),
+    Field("tokens_per_item", "float64", ("Tokens per item",)),
+    Field("seconds_per_item", "float64", ("Seconds per item",)),
+    Field("dollars", "float64", ("Cost ($)",)),
 )
 """What the frame knows beyond the 36 columns; written after them, if known."""
 

@@ -26,6 +26,7 @@ from src.core.items.options import KEY as OPTIONS
 from src.core.items.options import OptionScores
 from src.core.records import Request, Result
 from src.core.result_files import number
+from src.core.run_costs import run_costs
 from src.core.run_identity import RunIdentity, backend_of, joined
 from src.core.scoring import Scored, co2_kg, score
 from src.core.suites import Suite, load
@@ -118,6 +119,7 @@ def _row(
         "base_model": result.base_model,
         "weight_type": "Adapter" if result.base_model else None,
         "harness": _harness(result),
+        **run_costs(result),
     }
     if request:
         row |= {

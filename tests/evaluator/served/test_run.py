@@ -71,7 +71,7 @@ def test_one_command_evaluates_a_server_and_its_key_is_nowhere(
     assert result["served"] == {
         "endpoint": "toy", "provider": "Toy Cloud", "model": "toy-1", "kind": "chat", "date": today, "answers": ITEMS,
         "calls": {"paid": ITEMS}, "prompt_tokens": ITEMS * 6, "completion_tokens": ITEMS * 3,
-        "generated_tokens": ITEMS * 3,
+        "generated_tokens": ITEMS * 3, "generated_answers": ITEMS,
     }  # fmt: skip
     assert result["cost"] == {
         "dollars": float(server.dollars), "unsure_dollars": 0.0, "price_in": 1000.0, "price_out": 5000.0,

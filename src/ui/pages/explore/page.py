@@ -212,6 +212,9 @@ LONGEST = 50  # rows of the table below a chart
 HEADS = {
     "params_b": "parameters, B",
     "co2_kg": "CO₂, kg",
+    "tokens_per_item": "tokens per item",
+    "dollars": "$ per run",
+    "seconds_per_item": "seconds per item",
     "price": "$ per M tokens",
     "model_type": "type",
     "submission_date": "submitted",

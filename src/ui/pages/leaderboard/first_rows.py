@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from src.board.table.payload import Payload, clean, longest
 from src.board.table.query import Query, Selection, shown
 from src.board.table.rows import kept
 from src.board.table.url import UNKNOWN
+from src.core.run_costs import SERVED, is_of_server
 from src.ui.pages.leaderboard.layout import css
 from src.ui.web.addresses import model_page
 from src.ui.web.templates import environment
@@ -40,6 +41,7 @@ class Name:
     end: str
     run: str
     mark: str
+    hint: str = ""  # on hover, in place of the name
 
 
 @dataclass(frozen=True)
@@ -145,13 +147,17 @@ class FirstRows:
         rows = self.payload.rows
         models, ids = rows.text("model", self.at), self._frame["id"].iloc[self.at]
         precisions, types = rows.text("precision", self.at), rows.text("model_type", self.at)
-        classes, flags = self.column_class(column), self._flags
+        classes, flags, served = self.column_class(column), self._flags, rows.text("served", self.at)
         cells = []
         for at, (model, row_id, precision, kind) in enumerate(zip(models, ids, precisions, types, strict=True)):
             repeats = bool(self.payload.repeated[self.at[at]])
             mark = next((name for name, is_so in flags.items() if is_so[at]), "")
             shown = precision if repeats or self.is_pinned[at] else None
+            if is_of_server(served[at]):
+                shown = SERVED
             name = self._name(clean(model), str(row_id), precision if repeats else None, shown, mark)
+            if is_of_server(served[at]):
+                name = replace(name, hint=f"{name.title}, {clean(served[at])}: may change")
             cells.append(RowCell(classes, shape=_shape(kind), name=name))
         return cells
 

@@ -16,6 +16,7 @@ from src.board.live.snapshot import Board, Snapshot
 from src.board.model.overview import Missing, ModelView, Run, model_view
 from src.board.table.columns import TYPES
 from src.core.errors import BoardError
+from src.core.run_costs import is_of_server
 from src.settings import Settings
 from src.ui.pages.model import certainty, cite, moderation, past, robustness, run_sections, samples, scores
 from src.ui.web.addresses import model_page
@@ -190,9 +191,22 @@ def _facts(view: ModelView) -> list[tuple[str, str]]:
         ("Licence", f"licence {facts['license']}" if facts["license"] else "licence unknown"),
         ("Uploaded to the Hub", f"uploaded {facts['upload_date']}" if facts["upload_date"] else None),
         ("Chat template", "chat template used" if facts["chat_template"] else None),
+        ("Answered by", _answered_by(facts.get("served"))),
+        ("Tokens per item", _shown(facts.get("tokens_per_item"), 0, " tokens an answer")),
+        ("Seconds per item", _shown(facts.get("seconds_per_item"), 2, " s an item")),
+        ("Cost of the run", f"run for ${number(facts['dollars'], 2)}" if facts.get("dollars") else None),
         ("CO₂ of the evaluation", f"{number(facts['co2_kg'], 1)} kg CO₂" if facts["co2_kg"] else None),
     )
     return [(title, text) for title, text in rows if text]
+
+
+def _answered_by(served: str | None) -> str | None:
+    """Return who answered, if that was a server; weights go without saying."""
+    return f"{served}; may change" if is_of_server(served) else None
+
+
+def _shown(value: float | None, digits: int, unit: str) -> str | None:
+    return None if value is None else f"{number(value, digits)}{unit}"
 
 
 FLAGS = (
