@@ -132,6 +132,13 @@ def _limit(text: str) -> float:
     return value if value < 1 else int(value)
 
 
+def _kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not kinds or not set(kinds) <= {"order", "labels"}:
+        raise argparse.ArgumentTypeError(f"{text}: give order, labels, or both: order,labels")
+    return kinds
+
+
 def _batch_size(text: str) -> int | str:
     if re.fullmatch(r"auto(:\d+)?", text):
         return text
@@ -179,6 +186,14 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
         type=_limit,
         metavar="N",
         help="only the first N items of each task, or below 1 that share of them: a trial without a score",
+    )
+    parser.add_argument(
+        "--perturb",
+        type=_kinds,
+        default=(),
+        metavar="order,labels",
+        help="also ask multiple-choice questions with their options in other orders, or under other labels: tells how "
+        "much a score depends on it",
     )
     parser.add_argument("--tasks", default="", metavar="A,B", help="only these benchmarks or tasks")
     parser.add_argument("--workspace", type=Path, default=WORKSPACE, help="folder for models, items and runs")

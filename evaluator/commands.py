@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from evaluator.settings import ChildLimits, RunSettings
 from evaluator.worker import Worker, open_board
 from src.core import suites
 from src.core.errors import BadInputError
+from src.core.items import sensitivity
+from src.core.items.errors import block_of
 from src.core.model.checks import ModelLimits, Repository
 from src.core.model.fit.against import check_base
 from src.core.model.source import FolderModel, HubModel
@@ -28,7 +30,7 @@ from src.core.names import ENDPOINT
 from src.core.profile.reading import know_suites
 from src.core.published import published
 from src.core.queue import Queue, QueueEntry, QueueState
-from src.core.records import Request
+from src.core.records import Request, Result
 from src.core.redact import clean
 from src.core.store import Store, open_store
 from src.core.store.access import require_write
@@ -54,6 +56,8 @@ def settings_of(args: argparse.Namespace) -> RunSettings:
             f"A model behind a server is evaluated with `once endpoint:NAME`; {args.backend} is chosen for it. "
             f"Its address is configured in {served.endpoints_file()}."
         )
+    if args.perturb and getattr(args, "subset", None) is not None:
+        raise BadInputError("--subset estimates scores, and --perturb compares measured ones: use one of them.")
     memory = int(args.memory_gb * 1e9) if args.memory_gb else None
     return RunSettings(
         workspace=args.workspace.expanduser().absolute(),
@@ -61,6 +65,7 @@ def settings_of(args: argparse.Namespace) -> RunSettings:
         backend_args=backend_args,
         wanted=tuple(part for part in args.tasks.split(",") if part),
         limit=args.limit,
+        perturb=args.perturb,
         subset=subset.SIZE if getattr(args, "subset", None) == 0 else getattr(args, "subset", None),
         device=args.device,
         batch_size=args.batch_size,
@@ -155,6 +160,9 @@ def once(args: argparse.Namespace) -> int:
         print(outcome.log, file=sys.stderr)
         raise BadInputError(f"{outcome.failure.code}: {outcome.failure.message}")
     print(outcome.result)
+    if settings.perturb and outcome.result:
+        for sentence in sensitivity_of(Result.read(store.read(outcome.result)), suite):
+            print(sentence, flush=True)
     if not settings.subset:
         print(f"python app.py explain {args.store}/{outcome.result}", flush=True)
     return 0
@@ -178,6 +186,23 @@ def queue_endpoint(args: argparse.Namespace) -> int:
             state = "pending" if receipt.new else f"there already ({receipt.standing.status.value.lower()})"
             print(f"{receipt.standing.request.model} on {suite.title}: {state}")
     return 0
+
+
+def sensitivity_of(result: Result, suite: Suite) -> Iterator[str]:
+    """Yield what a perturbed run tells of each benchmark, and which tasks it could not perturb."""
+    blocks = block_of(result.settings, sensitivity.KEY)
+    found = {key: sensitivity.OptionSensitivity.read(block) for key, block in blocks.items()}
+    if not any(found.values()):
+        yield "perturb: no benchmark that ran whole has multiple-choice questions with lettered or numbered options"
+    for benchmark in suite.benchmarks:
+        if (own := found.get(benchmark.key)) is not None:
+            yield (
+                f"perturb: {benchmark.title} {own.low:.2f} to {own.high:.2f}, in the original order {own.score:.2f}; "
+                f"{100 * own.changed:.1f} % of {own.items:,} items change their answer"
+            )
+            if own.without:
+                some = f"{len(own.without)} of {len(benchmark.tasks)} tasks have no lettered options"
+                yield f"perturb: {benchmark.title}: {some}: {', '.join(own.without)}"
 
 
 def _on_base(request: Request, folder: Path | None, base: str, settings: RunSettings) -> Request:

@@ -46,6 +46,7 @@ class Job:
     generation_defaults: str = "model"  # or "none": a model's own generation settings do not count
     chat_date: str = CHAT_DATE.isoformat()  # the day that chat templates read as today
     limit: float | None = None  # items of each task, or below 1 a share of them; None: all
+    perturb: tuple[str, ...] = ()  # "order", "labels": ask multiple-choice questions in these other ways too
     items: dict[str, list[int]] | None = None  # task → document ids to ask, for an estimate; None: all
     device: str | None = None
     batch_size: int | str = 8  # or "auto", as the harness has it
@@ -84,7 +85,7 @@ class Job:
         """Read a job that `write` has written."""
         data = json.loads(path.read_text(encoding="utf-8"))
         data["units"] = tuple(Unit(unit["benchmark"], tuple(unit["tasks"]), unit["shots"]) for unit in data["units"])
-        lists = {name: tuple(data[name]) for name in ("task_folders", "own_data")}
+        lists = {name: tuple(data[name]) for name in ("task_folders", "own_data", "perturb")}
         return cls(**data | lists)
 
 

@@ -32,6 +32,7 @@ class RunSettings:
     wanted: tuple[str, ...] = ()  # benchmarks or tasks; empty: the whole suite
     limit: float | None = None  # items of each task; below 1: a share of them
     subset: int | None = None  # number of questions per benchmark: the result is an estimate, stored separately
+    perturb: tuple[str, ...] = ()  # other ways to ask multiple-choice questions: "order", "labels"
     device: str | None = None
     batch_size: int | str = 8
     offline: bool = False

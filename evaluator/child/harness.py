@@ -25,6 +25,7 @@ from typing import Any
 from evaluator import engine
 from evaluator.child.checkpoints import is_done, write_json, write_lines
 from evaluator.child.loading import UnfitWeightsError, checked_loading
+from evaluator.child.perturbing import Perturbation
 from evaluator.child.result_file import BOOTSTRAP, OTHER_SEED, PYTHON_SEED, describe, merge
 from evaluator.engine import chat_date
 from evaluator.engine.report import NotFiniteError
@@ -177,6 +178,9 @@ def _run_unit(job: Job, run: Path, unit: Unit, model: Any, report: ReportEvent) 
     beside = own if own and set(unit.tasks) & set(job.own_data) else None
     loaded = harness_tasks.load(unit.tasks, job.task_folders, own, beside, unit.shots)
     _count_requests(model, report)
+    perturbation = Perturbation(job.perturb)
+    if job.perturb:
+        perturbation.wrap(model)
     if job.allow_code:
         os.environ["HF_ALLOW_CODE_EVAL"] = "1"
     result = lm_eval.evaluate(
@@ -195,6 +199,7 @@ def _run_unit(job: Job, run: Path, unit: Unit, model: Any, report: ReportEvent) 
         samples = result["samples"][task]
         _refuse_nan(task, samples)
         note_limits(model, samples)
+        perturbation.note(task, samples)
         if job.backend == REPLAY:
             samples = [model.restore(task, sample) for sample in samples]
         hashes = "".join(s["doc_hash"] + s["prompt_hash"] + s["target_hash"] for s in samples)

@@ -254,7 +254,7 @@ def prepare(
         tokenizer=str(weights.tokenizer) if weights.tokenizer else endpoint.tokenizer if endpoint else None,
         endpoint=served.child_facts(endpoint) if endpoint else None,
         backend=settings.backend, backend_args=settings.backend_args, limit=settings.limit, device=settings.device,
-        batch_size=settings.batch_size,
+        batch_size=settings.batch_size, perturb=settings.perturb,
         items=subset.choose(suite, settings.wanted, settings.subset) if settings.subset else None,
     )  # fmt: skip
     run = settings.workspace / place / job.fingerprint()

@@ -75,6 +75,16 @@ def normalised(raw: float, chance: float, scale: float = 100) -> float:
     return scale * max(0.0, (raw - chance) / (1 - chance))
 
 
+def pooled_score(benchmark: Benchmark, raws: list[float], items: list[int]) -> float:
+    """Return a benchmark's score as published from the raw scores of all its tasks and their numbers of items."""
+    if benchmark.normalise == "subtasks":
+        return exact.mean(_subtask_score(raw, task, benchmark) for raw, task in zip(raws, benchmark.tasks, strict=True))
+    raw = _pooled(raws, items, benchmark)
+    if benchmark.normalise == "once" and benchmark.chance is not None:
+        return normalised(raw, benchmark.chance, benchmark.scale)
+    return benchmark.scale * raw
+
+
 def averages(frame: pd.DataFrame, suite: Suite) -> pd.Series:
     """Return the average of every row of a tidy frame by the suite's aggregation; missing if a benchmark is."""
     used = suite.averaged

@@ -54,13 +54,20 @@ def _bbh(root: Path, most: int | None) -> None:
     counts = _items("open-llm-v2", "bbh", most)
     configs = {
         task.removeprefix("leaderboard_bbh_"): {
-            "test": [{"input": f"Puzzle {i} of {task}?", "target": ANSWERS.get(task, "(A)")} for i in range(n)]
+            "test": [
+                {
+                    "input": f"Puzzle {i} of {task}?{'' if task in ANSWERS else LETTERED}",
+                    "target": ANSWERS.get(task, "(A)"),
+                }
+                for i in range(n)
+            ]
         }
         for task, n in counts.items()
     }
     _put(root, "bbh", configs)
 
 
+LETTERED = "\nOptions:\n(A) first\n(B) second"
 ANSWERS = {
     # those whose options are words
     "leaderboard_bbh_boolean_expressions": "True",

@@ -13,6 +13,8 @@ from src.core.items.errors import KEY as ERRORS
 from src.core.items.errors import ItemErrors
 from src.core.items.options import KEY as OPTIONS
 from src.core.items.options import OptionScores
+from src.core.items.sensitivity import KEY as SENSITIVITY
+from src.core.items.sensitivity import OptionSensitivity
 from src.core.store import LocalStore
 from src.settings import Settings
 from src.ui.app import build_app
@@ -46,6 +48,23 @@ def test_intervals_from_items_say_how_many_were_graded_and_how_many_were_not(tab
     assert "MMLU-PRO 40.00 " in text
     assert "12,000 graded items, 32 not graded, which the interval covers" in text
     assert "MMLU-PRO 3.25 of 9.5 90.1 % 48.2 3.1 ± 0.4" in text
+
+
+def test_other_orders_of_the_options_show_their_range_their_rank_and_what_has_no_letters(tab) -> None:
+    found = OptionSensitivity(11000, 0.125, 40.0, (41.0, 38.5, 40.5), (40.0,), ("leaderboard_mmlu_pro",))
+    text = tab({
+        "results": {"leaderboard_mmlu_pro": {"acc,none": 0.46}}, "config": {},
+        SENSITIVITY: {"mmlu_pro": found.write()},
+    })  # fmt: skip
+    assert "MMLU-PRO 40.00 38.50 to 41.00 2.5 12.5 % 4 orders and 2 kinds of labels, 11,000 items" in text
+    assert "Rank 1 in every order" in text
+    assert "MMLU-PRO: asked in one way only, because the options have no letters: MMLU-PRO." in text.replace(
+        "Pro", "PRO"
+    )
+
+
+def test_a_run_in_one_order_says_nothing_of_orders(tab) -> None:
+    assert "order of the options" not in tab({"results": {"leaderboard_mmlu_pro": {"acc,none": 0.46}}, "config": {}})
 
 
 def test_without_a_file_the_intervals_are_called_approximate(tab) -> None:

@@ -80,6 +80,9 @@ class Row(TypedDict):
     tokens_per_item: NotRequired[Annotated[float | None, Field(description="Mean tokens of a generated answer.")]]
     seconds_per_item: NotRequired[Annotated[float | None, Field(description="The run's time over its items.")]]
     dollars: NotRequired[Annotated[float | None, Field(description="Cost of the run in US dollars.")]]
+    sensitivity: NotRequired[
+        Annotated[float | None, Field(description="Points between the best and the worst order of the options.")]
+    ]
     average: float | None
     average_se: NotRequired[float | None]
     average_low: NotRequired[float | None]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from src.board.live.snapshot import Snapshot
 from src.board.table.rows import kept
 from src.core.errors import BadInputError
+from src.core.items.sensitivity import OptionSensitivity
+from src.core.scoring import averages
 from src.core.statistics.aggregate import AGGREGATIONS, aggregate, leave_one_out, points_up
 from src.core.statistics.ranking.ranks import competition_rank
 from src.core.statistics.ranking.robustness import weight_robustness
@@ -40,6 +44,26 @@ class RankRobustness:
     near_weights: Band | None  # Dirichlet(10): about as the board weighs them
     aggregated: tuple[tuple[str, int], ...]  # label of another aggregation, the rank under it
     without: tuple[tuple[str, int], ...]  # title of a benchmark, the rank were it left out
+
+
+def perturbed_ranks(
+    snapshot: Snapshot, row_id: str, sensitivity: Mapping[str, OptionSensitivity]
+) -> tuple[int, int] | None:
+    """Return the best and the worst rank of a row if each benchmark had its best or worst score of all option orders.
+
+    Other rows keep their scores. None if the row has no rank, or if averages depend on the other rows.
+    """
+    frame, suite = snapshot.frame, snapshot.suite
+    row, others = frame[frame["id"] == row_id], frame.loc[frame["id"] != row_id, "average"].dropna()
+    if row.empty or row["average"].isna().any() or not sensitivity or suite.aggregation in ("none", "win_rate"):
+        return None
+    sign = 1 if points_up(suite.aggregation, [benchmark.higher_is_better for benchmark in suite.averaged]) else -1
+    ranks = []
+    for end in ("high", "low"):
+        scores = {f"{key}.score": getattr(each, end) for key, each in sensitivity.items()}
+        average = float(averages(row.assign(**scores), suite).iloc[0])
+        ranks.append(1 + int((sign * others > sign * average + 1e-9).sum()))
+    return min(ranks), max(ranks)
 
 
 def firmness(frame: pd.DataFrame, suite: Suite, row_id: str) -> RankRobustness | None:

@@ -17,6 +17,8 @@ from src.core.items.habits import KEY as HABITS
 from src.core.items.habits import AnswerHabit, read_habits
 from src.core.items.options import KEY as OPTIONS
 from src.core.items.options import OptionScores
+from src.core.items.sensitivity import KEY as SENSITIVITY
+from src.core.items.sensitivity import OptionSensitivity
 from src.core.names import folder_of
 from src.core.records import Result
 from src.core.result_files import number
@@ -51,6 +53,7 @@ class RunDetail:
     settings: tuple[Setting, ...]
     errors: Mapping[str, ItemErrors]  # benchmark → its error from the graded items, if the files have it
     options: Mapping[str, OptionScores]  # benchmark → what the options say of the model's certainty
+    sensitivity: Mapping[str, OptionSensitivity]  # benchmark → what other orders of the options do to its score
     habits: Mapping[str, Mapping[str, AnswerHabit]]  # benchmark → task → how it was answered
 
 
@@ -78,6 +81,7 @@ def run_detail(store: Store, suite: Suite, run: Run, others: Sequence[Run] = ())
         settings=tuple(_settings(newest)),
         errors=_blocks(runs, ERRORS, ItemErrors.read),
         options=_blocks(runs, OPTIONS, OptionScores.read),
+        sensitivity=_blocks(runs, SENSITIVITY, OptionSensitivity.read),
         habits=_blocks(runs, HABITS, read_habits),
     )
 

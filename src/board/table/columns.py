@@ -158,6 +158,9 @@ CERTAINTY = (
     ),
     _certainty("coverage", "Coverage", "How many of these sets hold the right option, per cent; 90 is due.", digits=1),
     _certainty("uacc", "UAcc", "Accuracy, adjusted for the options left open (Ye et al. 2024).", digits=1),
+    _certainty(
+        "sensitivity", "Sensitivity", "Points between the best and the worst order or labels of the options.", digits=1
+    ),
     _certainty("claim", "Claim", "The maker’s farthest claim, in standard errors above the measurement.", "claim.z", 1),
     _certainty("ece", "ECE", "How far confidence is from the share of right answers, in points; 0 is best.", digits=1),
 )

@@ -53,6 +53,7 @@ FACTS = (
     "tokens_per_item",
     "seconds_per_item",
     "dollars",
+    "sensitivity",
 )
 """What a record says of a row beside its scores; unknown is None."""
 

@@ -65,6 +65,7 @@ EXTRAS = (
     Field("coverage", "float64", ("Prediction set coverage",)),
     Field("uacc", "float64", ("UAcc",)),
     Field("ece", "float64", ("ECE",)),
+    Field("sensitivity", "float64", ("Option sensitivity",)),
     Field("configuration", "str", ("Configuration",)),
     Field("harness", "str", ("Harness",)),
     Field("source", "str", ("Source",)),

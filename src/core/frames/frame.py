@@ -24,6 +24,8 @@ from src.core.items.errors import KEY as ERRORS
 from src.core.items.errors import ItemErrors, block_of
 from src.core.items.options import KEY as OPTIONS
 from src.core.items.options import OptionScores
+from src.core.items.sensitivity import KEY as SENSITIVITY
+from src.core.items.sensitivity import OptionSensitivity
 from src.core.records import Request, Result
 from src.core.result_files import number
 from src.core.run_costs import run_costs
@@ -142,6 +144,7 @@ def _scores(runs: Sequence[tuple[Result, Scored]], suite: Suite) -> dict[str, An
     """Return each benchmark's scores, and what its items tell of them, from the newest run that has it whole."""
     row: dict[str, Any] = {}
     options: list[OptionScores] = []
+    spreads: list[float] = []
     for key in (benchmark.key for benchmark in suite.benchmarks):
         row |= {f"{key}.raw": None, f"{key}.score": None}
         source = next((run for run in runs if run[1].benchmarks[key].raw is not None), None)
@@ -153,7 +156,9 @@ def _scores(runs: Sequence[tuple[Result, Scored]], suite: Suite) -> dict[str, An
             row |= {f"{key}.se": errors.se, f"{key}.from": errors.low, f"{key}.to": errors.high}
         if certainty := OptionScores.read(block_of(result.settings, OPTIONS).get(key)):
             options.append(certainty)
-    return row | _certainty(options)
+        if sensitivity := OptionSensitivity.read(block_of(result.settings, SENSITIVITY).get(key)):
+            spreads.append(sensitivity.high - sensitivity.low)
+    return row | _certainty(options) | ({"sensitivity": exact.mean(spreads)} if spreads else {})
 
 
 def _certainty(options: Sequence[OptionScores]) -> dict[str, float]:

@@ -37,8 +37,10 @@ SCHEMA = pa.schema(
 QUESTION_KEYS = ("question", "Question", "problem", "input", "prompt", "query", "sentence", "goal", "text")
 AT_LIMIT = "at_limit"
 """A field of a generated sample line: whether its text reached the length limit."""
+PERTURBED = "perturbed"
+"""A field of a multiple-choice sample line: the log-likelihoods under other orders and labels of its options."""
 NOT_METRICS = {
-    AT_LIMIT,
+    AT_LIMIT, PERTURBED,
     "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics", "doc_hash", "prompt_hash",
     "target_hash",
 }  # fmt: skip

@@ -96,21 +96,22 @@ def option_scores(benchmark: Benchmark, lines: Mapping[str, Sequence[Mapping[str
     )  # fmt: skip
 
 
+def known_answers(lines: Sequence[Mapping[str, Any]], by_length: bool) -> list[int | None] | None:
+    """Return each line's right option (None: a line without options); None if the grades do not follow from any."""
+    read = [_read_options(line, by_length) for line in lines]
+    own = [each for each in read if each is not None]
+    rows, targets, grades = ([each[at] for each in own] for at in range(3))
+    right = _right(rows, targets, grades, least=1)  # type: ignore[arg-type]
+    if right is None:
+        return None
+    answers = iter(right)
+    return [None if each is None else next(answers) for each in read]
+
+
 def option_table(lines: Sequence[Mapping[str, Any]], by_length: bool) -> OptionTable | None:
     """Return the options of one task; None if it has fewer than 20 items with options and known answers."""
-    rows: list[Array] = []
-    targets: list[tuple[int | None, int | None]] = []
-    grades: list[float | None] = []
-    for line in lines:
-        options, likelihoods = option_likelihoods(line)
-        if len(options) < 2 or any(value is None for value in likelihoods):
-            continue
-        lengths = [max(len(option), 1) if by_length else 1 for option in options]
-        logits = np.array([float(value or 0) / n for value, n in zip(likelihoods, lengths, strict=True)])
-        weights = np.exp(logits - logits.max())
-        rows.append(weights / weights.sum())
-        targets.append(targets_of(line.get("target"), options))
-        grades.append(number(line.get("acc_norm" if by_length else "acc")))
+    read = [each for line in lines if (each := _read_options(line, by_length)) is not None]
+    rows, targets, grades = ([each[at] for each in read] for at in range(3))
     right = _right(rows, targets, grades) if len(rows) >= LEAST_ITEMS else None
     if right is None:
         return None
@@ -122,6 +123,20 @@ def option_table(lines: Sequence[Mapping[str, Any]], by_length: bool) -> OptionT
     )
 
 
+def _read_options(
+    line: Mapping[str, Any], by_length: bool
+) -> tuple[Array, tuple[int | None, int | None], float | None] | None:
+    """Return the probabilities of a line's options, its possible targets and its grade; None if it has no options."""
+    options, likelihoods = option_likelihoods(line)
+    if len(options) < 2 or any(value is None for value in likelihoods):
+        return None
+    lengths = [max(len(option), 1) if by_length else 1 for option in options]
+    logits = np.array([float(value or 0) / n for value, n in zip(likelihoods, lengths, strict=True)])
+    weights = np.exp(logits - logits.max())
+    grade = number(line.get("acc_norm" if by_length else "acc"))
+    return weights / weights.sum(), targets_of(line.get("target"), options), grade
+
+
 def targets_of(target: Any, options: Sequence[str]) -> tuple[int | None, int | None]:
     """Return the right option if the target is its number, and if it is its text: the harness logs either."""
     text = str(target).strip()
@@ -131,7 +146,10 @@ def targets_of(target: Any, options: Sequence[str]) -> tuple[int | None, int | N
 
 
 def _right(
-    rows: Sequence[Array], targets: Sequence[tuple[int | None, int | None]], grades: Sequence[float | None]
+    rows: Sequence[Array],
+    targets: Sequence[tuple[int | None, int | None]],
+    grades: Sequence[float | None],
+    least: int = LEAST_ITEMS,
 ) -> list[int | None] | None:
     """Return each item's right option, read the way that explains the grades; None if neither way does."""
     for way in (0, 1):
@@ -141,7 +159,7 @@ def _right(
             for row, answer, grade in zip(rows, answers, grades, strict=True)
             if answer is not None and grade is not None
         ]
-        if len(checked) >= max(LEAST_ITEMS, AGREES * len(rows)) and np.mean(checked) >= AGREES:
+        if len(checked) >= max(least, AGREES * len(rows)) and np.mean(checked) >= AGREES:
             return answers
     return None
 

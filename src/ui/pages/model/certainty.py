@@ -9,11 +9,13 @@ from markupsafe import Markup
 from src.board.claims.comparing import ClaimComparison, compare_claims
 from src.board.live.snapshot import Board, Snapshot
 from src.board.model.overview import ModelView
+from src.board.model.robustness import perturbed_ranks
 from src.board.model.run import RunDetail, run_detail
 from src.board.model.scores import ScoreLine
 from src.core.errors import NotFoundError
 from src.core.items.errors import ItemErrors
 from src.core.items.options import OptionScores
+from src.core.items.sensitivity import OptionSensitivity
 from src.core.suites import Suite
 from src.ui.web.figures import number, signed
 from src.ui.web.templates import render
@@ -33,6 +35,8 @@ def certainty(board: Board, snapshot: Snapshot, model: ModelView) -> Markup:
         claims=[_claim(snapshot.suite, claim) for claim in _claims(snapshot, model)],
         habits=_habits(snapshot.suite, run) if run else [],
         options=[_options(line.title, options[line.key]) for line in lines if line.key in options],
+        orders=[_order(snapshot.suite, key, each) for key, each in run.sensitivity.items()] if run else [],
+        ranks=perturbed_ranks(snapshot, model.run.id, run.sensitivity) if run else None,
     )
 
 
@@ -85,6 +89,25 @@ def _habits(suite: Suite, run: RunDetail) -> list[dict[str, str]]:
         for task, habit in tasks.items()
         if habit.is_notable
     ]
+
+
+def _order(suite: Suite, key: str, found: OptionSensitivity) -> dict[str, Any]:
+    benchmark = suite.benchmark(key)
+    titles = {task.name: task.title for task in benchmark.tasks}
+    ways = [
+        f"{len(own) + 1} orders" if kind == "order" else f"{len(own) + 1} kinds of labels"
+        for kind, own in (("order", found.order), ("labels", found.labels))
+        if own
+    ]
+    return {
+        "title": benchmark.title,
+        "score": number(found.score, 2),
+        "range": f"{number(found.low, 2)} to {number(found.high, 2)}",
+        "spread": number(found.high - found.low, 1),
+        "changed": f"{number(100 * found.changed, 1)} %",
+        "ways": f"{' and '.join(ways)}, {found.items:,} items",
+        "without": ", ".join(titles.get(name, name) for name in found.without),
+    }
 
 
 def _options(title: str, scores: OptionScores) -> dict[str, str]:
