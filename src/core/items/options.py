@@ -100,8 +100,7 @@ def known_answers(lines: Sequence[Mapping[str, Any]], by_length: bool) -> list[i
     """Return each line's right option (None: a line without options); None if the grades do not follow from any."""
     read = [_read_options(line, by_length) for line in lines]
     own = [each for each in read if each is not None]
-    rows, targets, grades = ([each[at] for each in own] for at in range(3))
-    right = _right(rows, targets, grades, least=1)  # type: ignore[arg-type]
+    right = _right([each[0] for each in own], [each[1] for each in own], [each[2] for each in own], least=1)
     if right is None:
         return None
     answers = iter(right)
@@ -111,8 +110,8 @@ def known_answers(lines: Sequence[Mapping[str, Any]], by_length: bool) -> list[i
 def option_table(lines: Sequence[Mapping[str, Any]], by_length: bool) -> OptionTable | None:
     """Return the options of one task; None if it has fewer than 20 items with options and known answers."""
     read = [each for line in lines if (each := _read_options(line, by_length)) is not None]
-    rows, targets, grades = ([each[at] for each in read] for at in range(3))
-    right = _right(rows, targets, grades) if len(rows) >= LEAST_ITEMS else None
+    rows = [each[0] for each in read]
+    right = _right(rows, [each[1] for each in read], [each[2] for each in read]) if len(rows) >= LEAST_ITEMS else None
     if right is None:
         return None
     kept = [at for at, answer in enumerate(right) if answer is not None]

@@ -98,7 +98,7 @@ def test_answers_go_back_to_the_original_options_and_the_harness_sees_its_own_on
     model, perturbation = ByText(), Perturbation(("order", "labels"))
     perturbation.wrap(model)
     assert model.loglikelihood([Asked(each) for each in LETTERS]) == [(-5, False), (-5, False), (-4, False)]
-    sample = {"doc_id": 3}
+    sample: dict[str, Any] = {"doc_id": 3}
     perturbation.note("task", [sample, {"doc_id": 4}])
     ways = sample["perturbed"]["order"] + sample["perturbed"]["labels"]
     assert [way["loglikelihoods"] for way in ways] == [[-5, -5, -4]] * 5
