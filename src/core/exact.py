@@ -8,8 +8,9 @@ published or stored is summed here (Shewchuk 1997, "Adaptive Precision Floating-
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import mul
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,3 +69,8 @@ def column_means(table: ArrayLike) -> Array:
 def rounded(value: float, digits: int = DIGITS) -> float:
     """Return a fitted number with as many significant digits as every machine agrees on."""
     return float(f"{value:.{digits}g}")
+
+
+def rounded_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `fields` with every float rounded as by `rounded`."""
+    return {name: rounded(value) if isinstance(value, float) else value for name, value in fields.items()}

@@ -13,7 +13,8 @@ from src.core.errors import BadInputError
 from src.core.lifecycle import Status
 from src.core.model.types import read_type, write_type
 from src.core.names import check_model_name, check_subject, is_local_path
-from src.core.result_files import fields_of_dump, fields_of_v1, number, run_of_path
+from src.core.result_files import fields_of_dump, fields_of_v1, run_of_path
+from src.core.untrusted import json_object, moment, number
 
 WeightType = Literal["Original", "Delta", "Adapter"]
 Written = bytes | str | Mapping[str, Any]
@@ -81,8 +82,8 @@ class Request(Record):
             "params": params if params is not None and params > 0 else None,  # -1 and 0 stood for unknown
             "likes": int(likes) if likes is not None else None,
             "architectures": payload.get("architectures", payload.get("architecture")),
-            "submitted_time": _time(payload.get("submitted_time")),
-            "job_start_time": _time(payload.get("job_start_time")),
+            "submitted_time": moment(payload.get("submitted_time")),
+            "job_start_time": moment(payload.get("job_start_time")),
             "job_id": str(payload["job_id"]) if payload.get("job_id") not in (None, -1, "-1") else None,
         }
         return _made(cls, fields, "request")
@@ -194,7 +195,7 @@ class Vote(Record):
     def read(cls, line: Written) -> Self:
         """Return the vote in one line of `votes_data.jsonl`. Raises BadInputError."""
         data = _known(_parsed(line, "vote"))
-        fields = data | {"model": check_model_name(data.get("model")), "timestamp": _time(data.get("timestamp"))}
+        fields = data | {"model": check_model_name(data.get("model")), "timestamp": moment(data.get("timestamp"))}
         return _made(cls, fields, "vote")
 
     def write(self) -> bytes:
@@ -208,15 +209,7 @@ def _repository(name: Any) -> Any:
 
 
 def _parsed(data: Written, what: str) -> dict[str, Any]:
-    if isinstance(data, Mapping):
-        return dict(data)
-    try:
-        payload = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise BadInputError(f"This {what} is not JSON: {error}.") from error
-    if not isinstance(payload, dict):
-        raise BadInputError(f"This {what} is no JSON object but {type(payload).__name__}.")
-    return payload
+    return dict(data) if isinstance(data, Mapping) else json_object(data, f"This {what}")
 
 
 def _known(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -238,17 +231,6 @@ def _status(text: Any) -> Status:
         return Status.read(str(text or "PENDING"))
     except ValueError as error:
         raise BadInputError(f"{error}.") from error
-
-
-def _time(text: Any) -> datetime | None:
-    """Return a time in any of the notations found (`…Z`, with microseconds, seconds since 1970), as UTC; else None."""
-    try:
-        if isinstance(text, int | float):
-            return datetime.fromtimestamp(text, UTC)
-        parsed = datetime.fromisoformat(str(text))
-    except (ValueError, OverflowError, OSError):
-        return None
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def _zulu(time: datetime | None) -> str | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from src.core.names import is_row_name, model_of_path, time_of_path
 from src.core.run_identity import arguments
+from src.core.untrusted import mapping, moment, number
 
 LEFT_OUT = {
     # fields of their own
@@ -25,7 +25,7 @@ NAMING = ("peft", "delta", "pretrained", "model", "path", "engine")
 
 def fields_of_dump(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a `Result` in an lm-eval dump; `model` may be None."""
-    config = _mapping(data.get("config"))
+    config = mapping(data.get("config"))
     given = arguments(config.get("model_args"))
     tasks, stderrs = _metrics(data["results"], leave_out=_groups(data))
     return {
@@ -34,13 +34,13 @@ def fields_of_dump(data: Mapping[str, Any]) -> dict[str, Any]:
         "base_model": _first_name((config.get("base_model"), *_base(given))),
         "revision": config.get("model_sha") or given.get("revision"),
         "precision": _precision(config.get("model_dtype"), given),
-        "date": _moment(data.get("date")),
+        "date": moment(data.get("date")),
         "tasks": tasks,
         "groups": _members(data),
         "stderrs": stderrs,
-        "samples": _samples(_mapping(data.get("n-samples"))),
-        "shots": _whole(_mapping(data.get("n-shot"))),
-        "versions": _mapping(data.get("versions")),
+        "samples": _samples(mapping(data.get("n-samples"))),
+        "shots": _whole(mapping(data.get("n-shot"))),
+        "versions": mapping(data.get("versions")),
         "chat_template": data.get("chat_template") or None,
         "settings": {name: value for name, value in data.items() if name not in LEFT_OUT and not name.startswith("_")},
     }
@@ -51,12 +51,12 @@ def fields_of_v1(data: Mapping[str, Any]) -> dict[str, Any]:
 
     The task of `harness|arc:challenge|25` is called `arc:challenge`, that of `ifeval|0` is called `ifeval`.
     """
-    config = _mapping(data.get("config_general") or data.get("config"))
-    model = _mapping(config.get("model_config"))
+    config = mapping(data.get("config_general") or data.get("config"))
+    model = mapping(config.get("model_config"))
     parts = {name: ["", *str(name).split("|")][-3:] for name in data["results"] if "|" in str(name)}
     plain = {part[1]: data["results"][name] for name, part in parts.items()}
     tasks, stderrs = _metrics(plain, leave_out=())
-    versions = _mapping(data.get("versions"))
+    versions = mapping(data.get("versions"))
     settings = {name: value for name, value in data.items() if name not in LEFT_OUT and not name.startswith("_")}
     return {
         "form": "v1",
@@ -77,7 +77,7 @@ def fields_of_v1(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _lighteval(config: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a lighteval run in lm-eval's words."""
-    system, sampling = model.get("system_prompt"), _mapping(model.get("generation_parameters"))
+    system, sampling = model.get("system_prompt"), mapping(model.get("generation_parameters"))
     seconds = config.get("total_evaluation_time_secondes") or config.get("total_evaluation_time_seconds")
     chosen = {name: value for name, value in sampling.items() if value not in (None, [], {}) and name in SAMPLING}
     return {
@@ -92,17 +92,6 @@ def _lighteval(config: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str,
 def run_of_path(path: str) -> tuple[str | None, datetime | None]:
     """Return which model and what time of writing a result file's path tells."""
     return model_of_path(path), time_of_path(path)
-
-
-def number(value: Any) -> float | None:
-    """Return a finite number, or None for whatever else a file may hold ("N/A", NaN, text)."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return float(value) if isinstance(value, bool) else None
-    try:
-        found = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return found if math.isfinite(found) else None
 
 
 def _metrics(
@@ -125,13 +114,13 @@ def _metrics(
 
 
 def _groups(data: Mapping[str, Any]) -> set[str]:
-    members = _mapping(data.get("group_subtasks"))
-    return set(_mapping(data.get("groups"))) | {name for name, tasks in members.items() if tasks}
+    members = mapping(data.get("group_subtasks"))
+    return set(mapping(data.get("groups"))) | {name for name, tasks in members.items() if tasks}
 
 
 def _members(data: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return group → members, which may be groups themselves."""
-    members = _mapping(data.get("group_subtasks"))
+    members = mapping(data.get("group_subtasks"))
     return {name: [str(task) for task in tasks] for name, tasks in members.items() if tasks and isinstance(tasks, list)}
 
 
@@ -141,7 +130,7 @@ def _base(given: Mapping[str, str]) -> tuple[str | None, ...]:
 
 
 def _samples(block: Mapping[str, Any]) -> dict[str, int]:
-    return _whole({task: _mapping(counts).get("effective") for task, counts in block.items()})
+    return _whole({task: mapping(counts).get("effective") for task, counts in block.items()})
 
 
 def _whole(block: Mapping[str, Any]) -> dict[str, int]:
@@ -160,15 +149,3 @@ def _precision(dtype: Any, arguments: Mapping[str, str]) -> str | None:
 
 def _first_name(candidates: Iterable[Any]) -> str | None:
     return next((name for name in candidates if is_row_name(name)), None)
-
-
-def _moment(seconds: Any) -> datetime | None:
-    found = number(seconds)
-    try:
-        return datetime.fromtimestamp(found, UTC) if found is not None else None
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, Mapping) else {}

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from src.core.untrusted import mapping
+
 SERVED = (
     "openai", "anthropic", "litellm", "textsynth", "watsonx", "cohere", "google", "mistral", "together", "openrouter",
     "-completions", "-chat", "endpoint", "inference-providers", "tgi", "groq", "grok", "bedrock", "azureai",
@@ -122,7 +124,7 @@ def arguments(text: Any) -> dict[str, str]:
 
 def backend_of(result: RunRecord) -> str | None:
     """Return the harness's name for what ran the model."""
-    backend = _mapping(result.settings.get("config")).get("model")
+    backend = mapping(result.settings.get("config")).get("model")
     return str(backend) if backend else None
 
 
@@ -132,7 +134,7 @@ def is_served(backend: str | None) -> bool:
 
 
 def _configuration(result: RunRecord) -> Iterator[str]:
-    config = _mapping(result.settings.get("config"))
+    config = mapping(result.settings.get("config"))
     given = {**arguments(config.get("model_args")), **arguments(config.get("metadata"))}
     if file := given.get("gguf_file"):
         yield str(file)
@@ -157,7 +159,3 @@ def _configuration(result: RunRecord) -> Iterator[str]:
 
 def _mark(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -17,9 +17,9 @@ import pandas as pd
 
 from src.core import exact
 from src.core.records import Result
-from src.core.result_files import number
 from src.core.statistics.aggregate import aggregate
 from src.core.suites import Benchmark, SourceTask, Suite, Task
+from src.core.untrusted import number
 
 
 @dataclass(frozen=True)

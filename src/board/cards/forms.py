@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from src.core import suites
 from src.core.suites import CardLine, CardSource, PublishedCards
+from src.core.suites.spellings import fold
 
 AVERAGE = "average"
 AVERAGE_LABEL = "Avg."
@@ -30,11 +30,6 @@ class CardForm:
     @property
     def _by_spelling(self) -> dict[str, CardLine]:
         return {word: line for line in self.lines for word in (fold(line.label), line.key, *line.aliases)}
-
-
-def fold(label: str) -> str:
-    """Return a label without shots, links, case, spaces or punctuation: `MATH Lvl 5 (4-Shot)` → `mathlvl5`."""
-    return re.sub(r"[\W_]+", "", re.sub(r"\([^()]*\)", "", label[:200]).lower())
 
 
 def is_average(label: str) -> bool:

@@ -11,10 +11,11 @@ import yaml
 from huggingface_hub.utils import yaml_dump
 
 from src.board.cards.document import CardDocument, Heading, Span, Table
-from src.board.cards.forms import AVERAGE_LABEL, SOURCE_NAME, CardForm, fold, form_of, is_average
+from src.board.cards.forms import AVERAGE_LABEL, SOURCE_NAME, CardForm, form_of, is_average
 from src.board.cards.reading import upright_claim
 from src.board.cards.writing import CardBlock
 from src.core.errors import BadInputError
+from src.core.suites.spellings import fold
 
 HEADING = re.compile(r"open llm leaderboard(?: \S+)? evaluation results", re.IGNORECASE)
 DETAILS = re.compile(r"(?<![^\r\n])Detailed results can be found \[here\]\([^\s()]*\)")

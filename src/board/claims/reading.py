@@ -16,8 +16,9 @@ from huggingface_hub import parse_eval_result_entries
 
 from src.board.cards.document import CardDocument
 from src.core.errors import BadInputError
-from src.core.result_files import number
-from src.core.suites import Benchmark, Suite
+from src.core.suites import Suite
+from src.core.suites.spellings import fold, spellings
+from src.core.untrusted import mapping, number
 
 FOLDER = ".eval_results/"
 SHOTS = re.compile(r"(\d{1,3})[\s-]*shots?\b", re.IGNORECASE)
@@ -50,9 +51,9 @@ def maker_claims(suite: Suite, card: str, files: Mapping[str, str]) -> dict[str,
     Claims that name a leaderboard as their source are somebody else's measurement, and are left out.
     """
     claims: dict[str, MakerClaim] = {}
-    spellings = {name: each for each in reversed(suite.benchmarks) for name in _spellings(each)}
+    named = {word: each for each in reversed(suite.benchmarks) for word in spellings(each)}
     for each in (*values_of_files(files), *values_of_card(card, boards=False)):
-        benchmark = next((spellings[word] for label in each.labels if (word := _fold(label)) in spellings), None)
+        benchmark = next((named[word] for word in _words(each.labels) if word in named), None)
         points = number(each.value)
         if benchmark is None or points is None or not 0 <= points <= 100 or benchmark.unit != "%":
             continue
@@ -60,6 +61,12 @@ def maker_claims(suite: Suite, card: str, files: Mapping[str, str]) -> dict[str,
         words = ", ".join(filter(None, (each.source, each.note)))[:LONGEST_NOTE]
         claims.setdefault(benchmark.key, MakerClaim(benchmark.key, percent, words))
     return claims
+
+
+def _words(labels: Iterable[str]) -> Iterator[str]:
+    for label in labels:
+        yield fold(label)
+        yield fold(label.rpartition("/")[2])  # a data set's owner says nothing
 
 
 def shots_of(note: str) -> int | None:
@@ -89,11 +96,11 @@ def values_of_card(text: str, boards: bool = True) -> Iterator[CardValue]:
     index = data.get("model-index") if isinstance(data, dict) else None
     for model in _listed(index):
         for result in _listed(model.get("results")):
-            source, dataset = _mapping(result.get("source")), _mapping(result.get("dataset"))
+            source, dataset = mapping(result.get("source")), mapping(result.get("dataset"))
             if not boards and any("leaderboard" in str(source.get(part, "")).lower() for part in ("name", "url")):
                 continue
             for metric in _listed(result.get("metrics"))[:1]:
-                shots = _mapping(dataset.get("args")).get("num_few_shot")
+                shots = mapping(dataset.get("args")).get("num_few_shot")
                 note = f"{shots}-shot" if number(shots) is not None else _shots_in(dataset, metric)
                 named = (dataset.get("name"), dataset.get("type"), metric.get("name"))
                 labels = tuple(label for label in named if isinstance(label, str))
@@ -109,17 +116,6 @@ def _shots_in(*parts: Mapping[str, Any]) -> str:
     return f"{match[1]}-shot" if match else ""
 
 
-def _spellings(benchmark: Benchmark) -> set[str]:
-    names = (benchmark.key, benchmark.title, benchmark.column, *benchmark.columns)
-    tasks = [task.name for task in benchmark.tasks] if len(benchmark.tasks) == 1 else []
-    return {_fold(name) for name in (*names, *tasks)}
-
-
-def _fold(label: str) -> str:
-    """Return a label without shots, case, spaces or punctuation: `MMLU-Pro (5-shot)` → `mmlupro`."""
-    return re.sub(r"[\W_]+", "", re.sub(r"\([^()]*\)", "", label[:200].rpartition("/")[2]).lower())
-
-
 def _parsed(text: str) -> Any:
     try:
         return yaml.safe_load(text)
@@ -130,7 +126,3 @@ def _parsed(text: str) -> Any:
 def _listed(value: Any) -> list[Mapping[str, Any]]:
     listed: Iterable[Any] = value if isinstance(value, list) else [value]
     return [each for each in listed if isinstance(each, Mapping)]
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from src.board.importing.measurements import fold
 from src.board.importing.reader import FoundResult, LooseSamples, RowAnswers
 from src.core.errors import BadInputError
 from src.core.items.dataset import put_details, sample_files
 from src.core.names import time_of_path
 from src.core.store import Store
 from src.core.suites import is_withheld, load
+from src.core.suites.spellings import fold
 
 
 def attached(found: Sequence[FoundResult], loose: Iterable[LooseSamples]) -> tuple[list[FoundResult], list[str]]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -17,6 +15,7 @@ from src.core.frames.cells import TEXT
 from src.core.frames.contents import EXTRAS, FIELDS, settle
 from src.core.scoring import normalised
 from src.core.suites import Benchmark, Suite, load
+from src.core.suites.spellings import fold, spellings
 
 MOST = 8
 
@@ -75,7 +74,7 @@ def gathered(measurements: Sequence[Measurement], names: Sequence[str]) -> tuple
     A value of a benchmark that several suites have is taken by the suite that has most of the benchmarks measured.
     """
     suites = [load(name) for name in names]
-    known = {suite.name: _spellings(suite) for suite in suites}
+    known = {suite.name: _words(suite) for suite in suites}
     votes = Counter(
         name
         for each in measurements
@@ -109,22 +108,14 @@ def _target(each: Measurement, order: Sequence[str], known: Mapping[str, Mapping
     return None
 
 
-def _spellings(suite: Suite) -> dict[str, Benchmark]:
+def _words(suite: Suite) -> dict[str, Benchmark]:
     """Map every folded name of a benchmark to it; ids of our own exports, `suite.key.kind`, name the suite too."""
     words: dict[str, Benchmark] = {}
     for benchmark in suite.benchmarks:
-        tasks = [task.name for task in benchmark.tasks] if len(benchmark.tasks) == 1 else []
-        names = (benchmark.key, benchmark.title, benchmark.column, *benchmark.columns, *tasks)
-        others = [source.task for source in benchmark.sources.values()]
-        for name in (f"{suite.name}.{benchmark.key}", *names, *others):
-            words.setdefault(fold(name), benchmark)
+        others = (f"{suite.name}.{benchmark.key}", *(source.task for source in benchmark.sources.values()))
+        for word in (*spellings(benchmark), *map(fold, others)):
+            words.setdefault(word, benchmark)
     return words
-
-
-@cache
-def fold(label: str) -> str:
-    """Return a label without case, punctuation and what stands in parentheses."""
-    return re.sub(r"[\W_]+", "", re.sub(r"\([^()]*\)", "", label[:200])).casefold()
 
 
 def _frame(values: Iterable[tuple[Measurement, Benchmark]], suite: Suite) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from src.board.model.overview import Run
 from src.core.errors import BadInputError, NotFoundError
 from src.core.frames.frame import newest_first
 from src.core.items.errors import KEY as ERRORS
-from src.core.items.errors import ItemErrors, block_of
+from src.core.items.errors import ItemErrors
 from src.core.items.habits import KEY as HABITS
 from src.core.items.habits import AnswerHabit, read_habits
 from src.core.items.options import KEY as OPTIONS
@@ -26,6 +26,7 @@ from src.core.run_identity import RunIdentity, used_template
 from src.core.scoring import BenchmarkScore, Scored, score
 from src.core.store import Store
 from src.core.suites import Suite
+from src.core.untrusted import mapping
 
 B = TypeVar("B")
 
@@ -158,7 +159,7 @@ def _blocks(runs: Sequence[tuple[Result, Scored]], name: str, read: Callable[[An
     blocks: dict[str, B] = {}
     for key in runs[0][1].benchmarks:
         source = next((result for result, scored in runs if scored.benchmarks[key].raw is not None), None)
-        if source and (block := read(block_of(source.settings, name).get(key))):
+        if source and (block := read(mapping(source.settings.get(name)).get(key))):
             blocks[key] = block
     return blocks
 

@@ -21,17 +21,17 @@ from src.core.frames.cells import TEXT
 from src.core.frames.contents import EXTRAS, FIELDS, Field, from_contents, settle, suite_of, to_contents
 from src.core.frames.tables import read_table, write_parquet
 from src.core.items.errors import KEY as ERRORS
-from src.core.items.errors import ItemErrors, block_of
+from src.core.items.errors import ItemErrors
 from src.core.items.options import KEY as OPTIONS
 from src.core.items.options import OptionScores
 from src.core.items.sensitivity import KEY as SENSITIVITY
 from src.core.items.sensitivity import OptionSensitivity
 from src.core.records import Request, Result
-from src.core.result_files import number
 from src.core.run_costs import run_costs
 from src.core.run_identity import RunIdentity, backend_of, joined
 from src.core.scoring import Scored, co2_kg, score
 from src.core.suites import Suite, load
+from src.core.untrusted import mapping, number
 
 __all__ = [
     "EXTRAS",
@@ -152,9 +152,9 @@ def _scores(runs: Sequence[tuple[Result, Scored]], suite: Suite) -> dict[str, An
             continue
         result, benchmark_score = source[0], source[1].benchmarks[key]
         row |= {f"{key}.raw": benchmark_score.raw, f"{key}.score": benchmark_score.score}
-        if errors := ItemErrors.read(block_of(result.settings, ERRORS).get(key)):
+        if errors := ItemErrors.read(mapping(result.settings.get(ERRORS)).get(key)):
             row |= {f"{key}.se": errors.se, f"{key}.from": errors.low, f"{key}.to": errors.high}
-        if certainty := OptionScores.read(block_of(result.settings, OPTIONS).get(key)):
+        if certainty := OptionScores.read(mapping(result.settings.get(OPTIONS)).get(key)):
             options.append(certainty)
         if sensitivity := OptionSensitivity.read(block_of(result.settings, SENSITIVITY).get(key)):
             spreads.append(sensitivity.high - sensitivity.low)

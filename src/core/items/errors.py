@@ -13,10 +13,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from src.core import exact
 from src.core.items.details import question_hash
-from src.core.result_files import number
 from src.core.statistics.intervals import Array, Estimate, Stratum, macro, mean_of_metrics, pooled
 from src.core.suites import Benchmark, Task
+from src.core.untrusted import number
 
 KEY = "item_errors"
 """The block of a result file: benchmark → `ItemErrors`."""
@@ -24,12 +25,6 @@ REPEATED = 0.01
 """Share of repeated questions from which a benchmark's items count as clustered."""
 AGREES = 1e-6
 """How far the mean of the items may be from the published raw score, whose error they would else not be."""
-
-
-def block_of(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return a block of `Result.settings`, empty if a file has none."""
-    block = settings.get(name)
-    return block if isinstance(block, Mapping) else {}
 
 
 Lines = Sequence[Mapping[str, Any]]
@@ -62,7 +57,7 @@ class ItemErrors:
 
     def write(self) -> dict[str, Any]:
         """Return the block of a result file."""
-        return asdict(self)
+        return exact.rounded_fields(asdict(self))
 
 
 FIELDS = tuple(ItemErrors.__dataclass_fields__)

@@ -12,8 +12,8 @@ from typing import Any
 
 from src.core.items.details import AT_LIMIT, option_likelihoods
 from src.core.items.options import targets_of
-from src.core.result_files import number
 from src.core.suites import Benchmark
+from src.core.untrusted import number
 
 KEY = "answer_habits"
 """The block of a result file: benchmark → task → `AnswerHabit`."""

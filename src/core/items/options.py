@@ -14,11 +14,11 @@ import numpy as np
 
 from src.core import exact
 from src.core.items.details import option_likelihoods
-from src.core.result_files import number
 from src.core.statistics.calibration import calibration_error
 from src.core.statistics.conformal import conformal_score
 from src.core.statistics.intervals import Array
 from src.core.suites import Benchmark
+from src.core.untrusted import number
 
 KEY = "option_scores"
 """The block of a result file: benchmark → `OptionScores`."""
@@ -55,7 +55,7 @@ class OptionScores:
 
     def write(self) -> dict[str, Any]:
         """Return the block of a result file."""
-        return asdict(self)
+        return exact.rounded_fields(asdict(self))
 
 
 FIELDS = tuple(OptionScores.__dataclass_fields__)

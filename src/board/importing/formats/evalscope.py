@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from src.board.importing.reader import FormatReader, FoundResult, Hints, ImportBatch, SourceFile, nothing
 from src.core.errors import BadInputError
 from src.core.names import is_row_name
 from src.core.records import Result
-from src.core.result_files import number
+from src.core.untrusted import mapping, number
 
 STAMP = re.compile(r"\d{8}_\d{6}")
 
@@ -29,13 +27,13 @@ def read(source: SourceFile, hints: Hints) -> ImportBatch:
         raise BadInputError(f"{source.path.name} names no model or no dataset; name the model with --model.")
     tasks: dict[str, dict[str, float | None]] = {dataset: {}}
     samples: dict[str, int] = {}
-    for metric in map(_mapping, report.get("metrics") or []):
+    for metric in map(mapping, report.get("metrics") or []):
         name = str(metric.get("name") or "score")
         tasks[dataset][name] = number(metric.get("macro_score", metric.get("score")))
         if (count := number(metric.get("num"))) is not None:
             samples[dataset] = int(count)
-        for category in map(_mapping, metric.get("categories") or []):
-            for subset in map(_mapping, category.get("subsets") or []):
+        for category in map(mapping, metric.get("categories") or []):
+            for subset in map(mapping, category.get("subsets") or []):
                 tasks.setdefault(f"{dataset}/{subset.get('name')}", {})[name] = number(subset.get("score"))
     if not tasks[dataset] and number(report.get("score")) is not None:
         tasks[dataset]["score"] = number(report["score"])
@@ -70,10 +68,6 @@ def _when(path: Path) -> datetime:
         if STAMP.fullmatch(part):
             return datetime.strptime(part, "%Y%m%d_%H%M%S").replace(tzinfo=UTC)
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 READER = FormatReader("reports of EvalScope (.json)", recognises, read, nothing)

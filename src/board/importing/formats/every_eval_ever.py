@@ -6,7 +6,6 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from src.board.importing.reader import FormatReader, Hints, ImportBatch, RowAnsw
 from src.core.errors import BadInputError
 from src.core.frames.tables import LARGEST
 from src.core.names import is_row_name
-from src.core.result_files import number
+from src.core.untrusted import mapping, moment, number
 
 REQUIRED = ("schema_version", "evaluation_id", "retrieved_timestamp", "source_metadata", "eval_library", "model_info")
 OF_RESULT = ("evaluation_name", "source_data", "metric_config", "score_details")
@@ -78,20 +77,20 @@ def _read_record(data: bytes, name: str, hints: Hints, samples: Path | None) -> 
         record = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise BadInputError(f"{name} is not JSON: {error}.") from error
-    about, results = _mapping(record.get("model_info")), record.get("evaluation_results")
+    about, results = mapping(record.get("model_info")), record.get("evaluation_results")
     model = hints.model or about.get("id") or about.get("name")
     if not isinstance(results, list) or not is_row_name(model):
         raise BadInputError(f"{name} has no evaluation_results, or no model_info.id; name the model with --model.")
     row = _row(record, about, str(model), hints)
-    batch = ImportBatch(records=[each for result in results for each in _measurement(_mapping(result), row)])
+    batch = ImportBatch(records=[each for result in results for each in _measurement(mapping(result), row)])
     missing = [field for field in REQUIRED if field not in record]
-    missing += sorted({field for result in results for field in OF_RESULT if field not in _mapping(result)})
+    missing += sorted({field for result in results for field in OF_RESULT if field not in mapping(result)})
     if missing:
         batch.notes.append(f"the record lacks {', '.join(missing)}; what is there was read.")
     if not batch.records:
         raise BadInputError(f"{name} has no evaluation result with a score.")
     if samples is not None:
-        when = _time(record.get("evaluation_timestamp")) or _time(record.get("retrieved_timestamp"))
+        when = moment(record.get("evaluation_timestamp")) or moment(record.get("retrieved_timestamp"))
         if when is not None:
             batch.answers += [
                 RowAnswers(row.model, when, label, lambda label=label: _lines(samples, label))  # type: ignore[misc]
@@ -101,10 +100,10 @@ def _read_record(data: bytes, name: str, hints: Hints, samples: Path | None) -> 
 
 
 def _row(record: Mapping[str, Any], about: Mapping[str, Any], model: str, hints: Hints) -> MeasuredRow:
-    details, source = _mapping(about.get("additional_details")), _mapping(record.get("source_metadata"))
-    library = _mapping(record.get("eval_library"))
+    details, source = mapping(about.get("additional_details")), mapping(record.get("source_metadata"))
+    library = mapping(record.get("eval_library"))
     words = [str(library[part]) for part in ("name", "version") if library.get(part) not in (None, "", "unknown")]
-    when = _time(record.get("evaluation_timestamp"))
+    when = moment(record.get("evaluation_timestamp"))
     return MeasuredRow(
         model=model,
         precision=hints.precision or _text(details.get("precision")),
@@ -126,7 +125,7 @@ def _configuration(results: list[Any]) -> str | None:
     """Return the sampling of a record if all its results share it."""
     found = set()
     for result in results:
-        chosen = _mapping(_mapping(_mapping(result).get("generation_config")).get("generation_args"))
+        chosen = mapping(mapping(mapping(result).get("generation_config")).get("generation_args"))
         parts = [
             f"{name} {chosen[name]}" for name in ("temperature", "top_p", "top_k", "reasoning") if chosen.get(name)
         ]
@@ -135,15 +134,15 @@ def _configuration(results: list[Any]) -> str | None:
 
 
 def _measurement(result: Mapping[str, Any], row: MeasuredRow) -> Iterator[Measurement]:
-    details, metric = _mapping(result.get("score_details")), _mapping(result.get("metric_config"))
+    details, metric = mapping(result.get("score_details")), mapping(result.get("metric_config"))
     value = number(details.get("score"))
     if value is None:
         return
-    uncertainty = _mapping(details.get("uncertainty"))
-    error = _mapping(uncertainty.get("standard_error"))
+    uncertainty = mapping(details.get("uncertainty"))
+    error = mapping(uncertainty.get("standard_error"))
     counted = "from counts" in str(error.get("method"))  # follows from the score again: never taken for a measured one
     n = number(uncertainty.get("num_samples"))
-    source = _mapping(result.get("source_data"))
+    source = mapping(result.get("source_data"))
     ours = re.fullmatch(
         r"(.+)\.(raw|published)", str(metric.get("metric_id") or result.get("evaluation_result_id") or "")
     )
@@ -178,7 +177,7 @@ def _lines(path: Path, label: str) -> Iterable[Mapping[str, Any]]:
     """Yield the instances of one evaluation as lm-eval logs its samples."""
     mine = (each for each in _instances(path) if each.get("evaluation_name") == label)
     for at, each in enumerate(mine):
-        asked, output, graded = (_mapping(each.get(part)) for part in ("input", "output", "evaluation"))
+        asked, output, graded = (mapping(each.get(part)) for part in ("input", "output", "evaluation"))
         raw, reference = output.get("raw") or [], asked.get("reference") or []
         yield {
             "doc_id": at,
@@ -191,21 +190,8 @@ def _lines(path: Path, label: str) -> Iterable[Mapping[str, Any]]:
         }
 
 
-def _time(text: Any) -> datetime | None:
-    seconds = number(text)
-    try:
-        moment = datetime.fromtimestamp(seconds, UTC) if seconds is not None else datetime.fromisoformat(str(text))
-    except (ValueError, OverflowError, OSError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def _text(value: Any) -> str | None:
     return str(value) if value not in (None, "", "unknown") else None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 READER = FormatReader("Every Eval Ever records (.json, .eee.zip)", recognises, read, collects, is_part)

@@ -12,7 +12,7 @@ from src.board.importing.reader import FormatReader, FoundResult, Hints, ImportB
 from src.core.errors import BadInputError
 from src.core.names import is_row_name
 from src.core.records import Result
-from src.core.result_files import number
+from src.core.untrusted import json_object, mapping, number
 
 SPEC = "run_spec.json"
 PARTS = {
@@ -25,7 +25,7 @@ def read(source: SourceFile, hints: Hints) -> ImportBatch:
     """Return the result of a run. Raises BadInputError if its run_spec.json is missing or says no model."""
     folder = source.path.parent
     spec, stats = _parsed(folder / SPEC), json.loads(source.data)
-    adapter = _mapping(spec.get("adapter_spec"))
+    adapter = mapping(spec.get("adapter_spec"))
     model = hints.model or adapter.get("model") or adapter.get("model_deployment")
     name = str(spec.get("name") or folder.name)
     if not is_row_name(model) or not isinstance(stats, list):
@@ -85,8 +85,8 @@ def _statistics(stats: list[Any]) -> tuple[dict[str, float | None], int | None]:
     metrics: dict[str, float | None] = {}
     count = None
     for split in ("valid", "test"):  # the test split counts if there is one
-        for each in map(_mapping, stats):
-            about = _mapping(each.get("name"))
+        for each in map(mapping, stats):
+            about = mapping(each.get("name"))
             if about.get("split") != split or about.get("perturbation") or about.get("sub_split"):
                 continue
             name, value = str(about.get("name")), number(each.get("mean"))
@@ -102,24 +102,24 @@ def _lines(folder: Path) -> Iterator[Mapping[str, Any]]:
     states = _parsed(folder / "scenario_state.json").get("request_states") or []
     graded: dict[str, dict[str, float | None]] = {}
     path = folder / "per_instance_stats.json"
-    for each in map(_mapping, json.loads(path.read_bytes()) if path.exists() else []):
+    for each in map(mapping, json.loads(path.read_bytes()) if path.exists() else []):
         of_item = graded.setdefault(str(each.get("instance_id")), {})
-        for one in map(_mapping, each.get("stats") or []):
-            of_item[str(_mapping(one.get("name")).get("name"))] = number(one.get("mean"))
-    for at, state in enumerate(each for each in map(_mapping, states) if not each.get("train_trial_index")):
-        instance, request = _mapping(state.get("instance")), _mapping(state.get("request"))
-        completions = _mapping(state.get("result")).get("completions") or []
+        for one in map(mapping, each.get("stats") or []):
+            of_item[str(mapping(one.get("name")).get("name"))] = number(one.get("mean"))
+    for at, state in enumerate(each for each in map(mapping, states) if not each.get("train_trial_index")):
+        instance, request = mapping(state.get("instance")), mapping(state.get("request"))
+        completions = mapping(state.get("result")).get("completions") or []
         correct = [
-            str(_mapping(reference.get("output")).get("text"))
-            for reference in map(_mapping, instance.get("references") or [])
+            str(mapping(reference.get("output")).get("text"))
+            for reference in map(mapping, instance.get("references") or [])
             if "correct" in (reference.get("tags") or [])
         ]
         yield {
             "doc_id": at,
-            "doc": {"question": _mapping(instance.get("input")).get("text"), "id": instance.get("id")},
+            "doc": {"question": mapping(instance.get("input")).get("text"), "id": instance.get("id")},
             "target": "; ".join(correct),
             "arguments": [[request.get("prompt")]],
-            "filtered_resps": [_mapping(completion).get("text") for completion in completions],
+            "filtered_resps": [mapping(completion).get("text") for completion in completions],
             "doc_hash": str(instance.get("id") or at),
             **graded.get(str(instance.get("id")), {}),
         }
@@ -127,16 +127,9 @@ def _lines(folder: Path) -> Iterator[Mapping[str, Any]]:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        payload = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        return json_object(path.read_bytes(), str(path))
+    except OSError as error:
         raise BadInputError(f"{path} cannot be read: {error}.") from error
-    if not isinstance(payload, dict):
-        raise BadInputError(f"{path} holds no JSON object.")
-    return payload
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 READER = FormatReader("run folders of HELM", recognises, read, collects, is_part)

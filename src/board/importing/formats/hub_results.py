@@ -9,7 +9,7 @@ from src.board.importing.measurements import MeasuredRow, Measurement
 from src.board.importing.reader import FormatReader, Hints, ImportBatch, SourceFile
 from src.core.errors import BadInputError
 from src.core.names import is_model_name
-from src.core.result_files import number
+from src.core.untrusted import number
 
 FOLDER = ".eval_results"
 

@@ -7,7 +7,6 @@ import json
 import struct
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from src.board.importing.reader import FormatReader, FoundResult, Hints, ImportB
 from src.core.errors import BadInputError
 from src.core.names import is_row_name, time_of_path
 from src.core.records import Result
-from src.core.result_files import number
+from src.core.untrusted import json_object, mapping, moment, number
 
 ZSTANDARD = 93  # the compression that zipfile of Python 3.13 and earlier cannot read
 LARGEST_ENTRY = 1 << 28
@@ -35,16 +34,16 @@ def read(source: SourceFile, hints: Hints) -> ImportBatch:
         log = _Archive(source.data, path.name).header()
         samples = lambda: _Archive(path.read_bytes(), path.name).samples()  # noqa: E731
     else:
-        log = _parsed(source.data, path.name)
-        samples = lambda: iter(_parsed(path.read_bytes(), path.name).get("samples") or [])  # noqa: E731
-    about, results = _mapping(log.get("eval")), _mapping(log.get("results"))
+        log = json_object(source.data, path.name)
+        samples = lambda: iter(json_object(path.read_bytes(), path.name).get("samples") or [])  # noqa: E731
+    about, results = mapping(log.get("eval")), mapping(log.get("results"))
     if log.get("status") not in (None, "success"):
         raise BadInputError(f"{path.name} is the log of a run that ended with '{log['status']}'.")
     task, model = str(about.get("task") or ""), hints.model or _model(about.get("model"))
     if not task or not is_row_name(model) or not results.get("scores"):
         raise BadInputError(f"{path.name} is an Inspect log without a task, a model or scores.")
     metrics, stderrs = _metrics(results["scores"])
-    when = _time(about.get("created")) or time_of_path(path.name)
+    when = moment(about.get("created")) or time_of_path(path.name)
     if when is None:
         raise BadInputError(f"{path.name} does not say when it ran.")
     count = number(results.get("completed_samples") or results.get("total_samples"))
@@ -61,7 +60,7 @@ def read(source: SourceFile, hints: Hints) -> ImportBatch:
     )
     found = FoundResult(result, result.write(), when, {task: lambda: _lines(samples(), metrics)})
     missing = [
-        f"{block}.{name}" for block, names in EXPECTED.items() for name in names if name not in _mapping(log.get(block))
+        f"{block}.{name}" for block, names in EXPECTED.items() for name in names if name not in mapping(log.get(block))
     ]
     notes = [f"the log lacks {', '.join(missing)}; what is there was read."] if missing else []
     if not _has_samples(log, source):
@@ -95,13 +94,13 @@ class _Archive:
         """Return the log without its samples. Raises BadInputError if the run has not ended."""
         if "header.json" not in self._zip.namelist():
             raise BadInputError(f"{self._name} has no header.json: its run has not ended.")
-        return _parsed(self._read("header.json"), self._name)
+        return json_object(self._read("header.json"), self._name)
 
     def samples(self) -> Iterator[dict[str, Any]]:
         """Yield the samples in the order of their names."""
         for name in self._zip.namelist():
             if name.startswith("samples/") and name.endswith(".json"):
-                yield _parsed(self._read(name), self._name)
+                yield json_object(self._read(name), self._name)
 
     def _read(self, name: str) -> bytes:
         entry = self._zip.getinfo(name)
@@ -132,7 +131,7 @@ def _metrics(scores: Iterable[Any]) -> tuple[dict[str, float | None], dict[str, 
     stderrs: dict[str, float | None] = {}
     for at, score in enumerate(each for each in scores if isinstance(each, Mapping)):
         prefix = "" if at == 0 else f"{score.get('name')}/"
-        values = {name: number(_mapping(each).get("value")) for name, each in _mapping(score.get("metrics")).items()}
+        values = {name: number(mapping(each).get("value")) for name, each in mapping(score.get("metrics")).items()}
         plain = [name for name in values if not name.endswith(ERRORS)]
         for name, value in values.items():
             if name in plain:
@@ -145,11 +144,11 @@ def _metrics(scores: Iterable[Any]) -> tuple[dict[str, float | None], dict[str, 
 
 
 def _settings(log: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
-    config, plan = _mapping(about.get("config")), _mapping(log.get("plan"))
-    chosen = {**_mapping(about.get("model_generate_config")), **_mapping(plan.get("config"))}
+    config, plan = mapping(about.get("config")), mapping(log.get("plan"))
+    chosen = {**mapping(about.get("model_generate_config")), **mapping(plan.get("config"))}
     system = next(
         (
-            _mapping(step.get("params")).get("template")
+            mapping(step.get("params")).get("template")
             for step in plan.get("steps") or []
             if isinstance(step, Mapping) and step.get("solver") == "system_message"
         ),
@@ -158,7 +157,7 @@ def _settings(log: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any
     limit = config.get("limit")
     return {
         "harness": "inspect",
-        "harness_version": _mapping(about.get("packages")).get("inspect_ai"),
+        "harness_version": mapping(about.get("packages")).get("inspect_ai"),
         "task_source": about.get("task_registry_name") or about.get("task_file"),
         "system_instruction": str(system) if system else None,
         "config": {
@@ -178,8 +177,8 @@ def _lines(samples: Iterable[Mapping[str, Any]], metrics: Mapping[str, Any]) -> 
     """Yield samples as lm-eval logs them; of several epochs each is a line of its own."""
     metric = next(iter(metrics), "accuracy")
     for at, each in enumerate(samples):
-        scores = _mapping(each.get("scores"))
-        score = _mapping(next(iter(scores.values()), None))
+        scores = mapping(each.get("scores"))
+        score = mapping(next(iter(scores.values()), None))
         question, target = _asked(each.get("input")), each.get("target")
         value = score.get("value")
         yield {
@@ -187,7 +186,7 @@ def _lines(samples: Iterable[Mapping[str, Any]], metrics: Mapping[str, Any]) -> 
             "doc": {"question": question, "id": each.get("id"), "choices": each.get("choices")},
             "target": target if isinstance(target, str) else json.dumps(target),
             "arguments": [[question]],
-            "filtered_resps": [_mapping(each.get("output")).get("completion") or score.get("answer")],
+            "filtered_resps": [mapping(each.get("output")).get("completion") or score.get("answer")],
             "doc_hash": f"{each.get('id')}-{each.get('epoch', 1)}",
             metric: LETTERS.get(value, number(value)) if isinstance(value, str | bool | int | float) else None,
         }
@@ -196,30 +195,8 @@ def _lines(samples: Iterable[Mapping[str, Any]], metrics: Mapping[str, Any]) -> 
 def _asked(given: Any) -> str:
     if isinstance(given, str):
         return given
-    turns = [_mapping(turn).get("content") for turn in given] if isinstance(given, list) else []
+    turns = [mapping(turn).get("content") for turn in given] if isinstance(given, list) else []
     return "\n\n".join(turn for turn in turns if isinstance(turn, str))
-
-
-def _time(text: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _parsed(data: bytes, name: str) -> dict[str, Any]:
-    try:
-        payload = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise BadInputError(f"{name} is not whole JSON: {error}.") from error
-    if not isinstance(payload, dict):
-        raise BadInputError(f"{name} holds no JSON object.")
-    return payload
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 READER = FormatReader("Inspect logs (.eval, .json)", recognises, read, collects)
