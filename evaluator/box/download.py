@@ -8,9 +8,8 @@ import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 from evaluator.box import disk, model_cache
 from evaluator.box.tidy import tidy
@@ -64,32 +63,32 @@ class Weights:
         return [folder for folder in (self.folder, self.adapter, self.delta) if folder is not None]
 
 
-def bring(
-    request: Request,
-    models: Path,
-    limits: ModelLimits,
-    token: str | None = None,
-    stop: threading.Event | None = None,
-    unsupported: Mapping[str, str] = MappingProxyType({}),
-) -> Weights:
-    """Download everything that `request` needs to a folder under `models`.
+@dataclass(frozen=True)
+class Downloads:
+    """Where models go on this machine, and what it takes.
 
-    Raise NotReadyError if that fails, if `stop` is set between two files, or before the download if the weights are
-    quantised by a method that is `unsupported` here.
+    stop: set to end a download between two files. unsupported: method of quantisation → why it cannot be loaded.
     """
-    own = _bring_one(request, Call(models, limits, token, stop, unsupported))
-    below = bring_base(request, models, limits, token, stop, unsupported)
+
+    models: Path
+    limits: ModelLimits
+    token: str | None = None
+    stop: threading.Event | None = None
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+
+
+def bring(request: Request, downloads: Downloads) -> Weights:
+    """Download everything that `request` needs.
+
+    Raise NotReadyError if that fails or is stopped, or before the download if the weights are quantised by a method
+    that cannot be loaded here.
+    """
+    own = _bring_one(request, downloads)
+    below = bring_base(request, downloads)
     return Weights(own) if below is None else _joined(request, own, below)
 
 
-def bring_base(
-    request: Request,
-    models: Path,
-    limits: ModelLimits,
-    token: str | None = None,
-    stop: threading.Event | None = None,
-    unsupported: Mapping[str, str] = MappingProxyType({}),
-) -> Path | None:
+def bring_base(request: Request, downloads: Downloads) -> Path | None:
     """Return the folder of the base model of an adapter or a delta, downloaded or copied; None for a whole model."""
     if request.weight_type == "Original":
         return None
@@ -104,8 +103,8 @@ def bring_base(
     base = request.model_copy(update=changes)
     local = Path(request.base_model).expanduser()
     if local.is_absolute() and local.is_dir():  # given on this machine's command line; no request names a folder
-        return adopt(local, base, models, limits)[1].folder
-    return _bring_one(base, Call(models, limits, token, stop, unsupported))
+        return adopt(local, base, downloads.models, downloads.limits)[1].folder
+    return _bring_one(base, downloads)
 
 
 def _joined(request: Request, own: Path, below: Path) -> Weights:
@@ -156,32 +155,21 @@ def content_hash(folder: Path) -> str:
 COMPLETE = ".complete"
 
 
-@dataclass(frozen=True)
-class Call:
-    """The arguments of one call of `bring`."""
-
-    models: Path
-    limits: ModelLimits
-    token: str | None
-    stop: threading.Event | None
-    unsupported: Mapping[str, str]
-
-
-def _bring_one(request: Request, call: Call) -> Path:
+def _bring_one(request: Request, downloads: Downloads) -> Path:
     model, revision = request.model, request.revision
-    to = _place(call.models, model, revision)
+    to = _place(downloads.models, model, revision)
     if (to / COMPLETE).exists():
         return to
     try:
-        source = HubModel(model, revision, call.token)
-        _judge(source, request, call.limits)
-        require_quantiser(source, call.unsupported)
-        with model_cache.filling(to, call.stop):
+        source = HubModel(model, revision, downloads.token)
+        _judge(source, request, downloads.limits)
+        require_quantiser(source, downloads.unsupported)
+        with model_cache.filling(to, downloads.stop):
             if (to / COMPLETE).exists():
                 return to  # another run on this machine has downloaded it in the meantime
-            _fetch(source, request.weight_type, to, call)
+            _fetch(source, request.weight_type, to, downloads)
             # check the files that arrived, not the listing
-            _finish(to, _judge(FolderModel(model, revision, to, source.about), request, call.limits))
+            _finish(to, _judge(FolderModel(model, revision, to, source.about), request, downloads.limits))
     except InterruptedError as error:
         raise NotReadyError(
             RunFailure("stopped", "The evaluator was stopped while it waited for a download.")
@@ -233,7 +221,7 @@ def _wanted(source: ModelSource, weight_type: str) -> list[str]:
     return [name for name in source.files if name in WANTED or name in weights or name in index]
 
 
-def _fetch(source: HubModel, weight_type: str, to: Path, call: Call) -> None:
+def _fetch(source: HubModel, weight_type: str, to: Path, downloads: Downloads) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils import httpx
@@ -241,16 +229,16 @@ def _fetch(source: HubModel, weight_type: str, to: Path, call: Call) -> None:
     names = _wanted(source, weight_type)
     to.mkdir(parents=True, exist_ok=True)
     needed = sum(source.files[name] for name in names)
-    free = model_cache.make_room(call.models, needed * ROOM, keep=to)
+    free = model_cache.make_room(downloads.models, needed * ROOM, keep=to)
     if free < needed * ROOM:
         raise NotReadyError(
             RunFailure("disk-full", f"`{source.model}` needs {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free.")
         )
     for name in names:
-        if call.stop is not None and call.stop.is_set():
+        if downloads.stop is not None and downloads.stop.is_set():
             raise NotReadyError(RunFailure("stopped", "The evaluator was stopped while a model was downloaded."))
         try:
-            hf_hub_download(source.model, name, revision=source.revision, local_dir=to, token=call.token or False)
+            hf_hub_download(source.model, name, revision=source.revision, local_dir=to, token=downloads.token or False)
         except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
             if isinstance(error, OSError) and (failure := disk.failure_of(error, to)):
                 raise NotReadyError(failure) from error

@@ -7,21 +7,15 @@ import inspect
 from collections.abc import Iterable
 from typing import Any
 
-from evaluator.engine.report import MODEL_NAME
-
 
 def backend_class(name: str) -> type:
     """Return the class of a backend; raise LookupError, ImportError or ValueError with a sentence if it cannot run."""
-    import lm_eval.models  # noqa: F401  (fills the registry)
     from lm_eval.api.registry import get_model, model_registry
 
-    if name == MODEL_NAME:
-        import evaluator.engine.model  # noqa: F401  (its decorator makes it known to lm-eval)
     known = [str(key) for key in model_registry]
     if name not in known:
         raise LookupError(
-            f"--backend {name}: lm-eval has no such model.{_nearest(name, [*known, MODEL_NAME])} "
-            f"It has {', '.join(sorted(known))}."
+            f"--backend {name}: lm-eval has no such model.{_nearest(name, known)} It has {', '.join(sorted(known))}."
         )
     model: type = get_model(name)  # imports the library of the backend
     if any(parent.__name__ == "TemplateAPI" for parent in model.__mro__):

@@ -186,7 +186,7 @@ def _ranks(
             if len(known) < len(rows):
                 return None
             try:
-                together = shared_scores([_answers(file, task) for file in known])
+                together = shared_scores([_answers(file, task) for file in known]).scores
             except UnmatchedError:
                 return None
             tasks.append((together, _scale(benchmark, task)))

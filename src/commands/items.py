@@ -57,20 +57,20 @@ def _print(title: str, files: list[Any], most: int) -> None:
     import numpy as np
 
     from src.core.statistics.health import item_statistics
-    from src.core.statistics.paired import ItemScores
+    from src.core.statistics.paired import ItemScores, question_of
     from src.core.statistics.ranking.together import shared_scores
 
     names = [np.array([text or "" for text in file.hashes]) for file in files]
-    every = [
-        ItemScores(np.full(len(hashes), title), hashes, np.nan_to_num(file.scores))
-        for hashes, file in zip(names, files, strict=True)
+    answers = [
+        ItemScores(np.full(len(each), title), each, np.nan_to_num(file.scores))
+        for each, file in zip(names, files, strict=True)
     ]
-    shared = shared_scores(every, most_unmatched=1.0)
-    common = np.sort(np.array(list(set.intersection(*(set(hashes.tolist()) for hashes in names)))))
-    if len(common) != shared.shape[1]:  # a question asked twice cannot be matched with its twin
+    shared = shared_scores(answers, most_unmatched=1.0)
+    hashes = [question_of(key) for key in shared.keys]
+    if len(set(hashes)) < len(hashes):
         raise BadInputError(f"{title} asks some questions twice; their answers cannot be matched.")
-    found = item_statistics(shared)
-    print(f"{title}: {shared.shape[1]:,} questions, {len(files)} models")
+    found = item_statistics(shared.scores)
+    print(f"{title}: {len(hashes):,} questions, {len(files)} models")
     texts = {sample.doc_hash: sample.question for sample in files[0].page(np.arange(len(files[0])))}
     for heading, order in (
         ("hardest", np.argsort(found.difficulty, kind="stable")),
@@ -79,5 +79,5 @@ def _print(title: str, files: list[Any], most: int) -> None:
         print(f"  {heading}:")
         for at in order[:most]:
             if heading == "hardest" or found.point_biserial[at] < 0:
-                words = " ".join((texts.get(common[at]) or common[at]).split())[:80]
+                words = " ".join((texts.get(hashes[at]) or hashes[at]).split())[:80]
                 print(f"    {found.difficulty[at]:5.0%} right, r {found.point_biserial[at]:+.2f}  {words}")

@@ -51,15 +51,18 @@ def compare_claims(row: Mapping[str, Any], suite: Suite) -> Iterator[ClaimCompar
     The claim's own error is unknown, so it counts with that of the measurement: √2·SE.
     """
     for benchmark in suite.benchmarks:
-        claimed, se = (_number(row.get(f"{benchmark.key}.{part}")) for part in ("claimed", "se"))
-        measured = _per_cent(pd.DataFrame([row]), benchmark)[0]
-        if claimed is None or np.isnan(measured) or not se:
+        claimed, se, raw, score = (
+            np.nan if (value := row.get(f"{benchmark.key}.{part}")) is None or pd.isna(value) else float(value)
+            for part in ("claimed", "se", "raw", "score")
+        )
+        measured = float(_per_cent(np.array(raw), np.array(score), benchmark))
+        if np.isnan([claimed, measured, se]).any() or not se:
             continue
         note = row.get(f"{benchmark.key}.claim_note")
         words = "" if note is None or pd.isna(note) else str(note)
         shots = shots_of(words)
         yield ClaimComparison(
-            benchmark.key, claimed, float(measured), math.sqrt(2) * se * raw_points(benchmark), words,
+            benchmark.key, claimed, measured, math.sqrt(2) * se * raw_points(benchmark), words,
             None if shots is None or benchmark.shots is None else shots == benchmark.shots,
         )  # fmt: skip
 
@@ -68,11 +71,11 @@ def with_claims(frame: pd.DataFrame, suite: Suite) -> pd.DataFrame:
     """Return the frame with `claim.z`: of each row's claims the z that is farthest from 0."""
     farthest = np.full(len(frame), np.nan)
     for benchmark in suite.benchmarks:
-        columns = [f"{benchmark.key}.{part}" for part in ("claimed", "se")]
-        if not set(columns) <= set(frame.columns):
+        columns = [f"{benchmark.key}.{part}" for part in ("claimed", "se", "raw", "score")]
+        if not set(columns[:2]) <= set(frame.columns):
             continue
-        claimed, se = (frame[column].to_numpy(dtype=float, na_value=np.nan) for column in columns)
-        z = (claimed - _per_cent(frame, benchmark)) / (math.sqrt(2) * se * raw_points(benchmark))
+        claimed, se, raw, score = frame.reindex(columns=columns).to_numpy(dtype=float, na_value=np.nan).T
+        z = (claimed - _per_cent(raw, score, benchmark)) / (math.sqrt(2) * se * raw_points(benchmark))
         farther = ~np.isnan(z) & (np.isnan(farthest) | (np.abs(z) > np.abs(np.nan_to_num(farthest))))
         farthest = np.where(farther, z, farthest)
     if np.isnan(farthest).all():
@@ -90,17 +93,9 @@ def raw_points(benchmark: Benchmark) -> float:
     return 1 - (exact.mean(chances) if chances else benchmark.chance or 0.0)
 
 
-def _per_cent(frame: pd.DataFrame, benchmark: Benchmark) -> np.ndarray:
+def _per_cent(raw: np.ndarray, score: np.ndarray, benchmark: Benchmark) -> np.ndarray:
     """Return raw scores in per cent; if a table has none, from a published score that was not clipped at chance."""
-    raw, score = (
-        frame.reindex(columns=[f"{benchmark.key}.{part}"]).to_numpy(dtype=float, na_value=np.nan)[:, 0]
-        for part in ("raw", "score")
-    )
     share = raw_points(benchmark)
     known = benchmark.normalise != "subtasks" or len(benchmark.tasks) <= 1
     derived = np.where((score > 0) & known, 100 * (1 - share) + share * score, np.nan)
     return np.where(np.isnan(raw), derived, 100 * raw)
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None or pd.isna(value) else float(value)

@@ -194,3 +194,8 @@ def keys_of(answers: ItemScores) -> NDArray:
     turn = np.empty(len(ordered), dtype=int)
     turn[order] = np.arange(len(ordered)) - first
     return np.char.add(np.char.add(names, "\x1f"), turn.astype(str))
+
+
+def question_of(key: str) -> str:
+    """Return the question's hash in a key of `keys_of`."""
+    return key.rsplit("\x1f", 2)[1]

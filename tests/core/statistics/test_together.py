@@ -36,7 +36,7 @@ def test_items_are_matched_by_what_they_ask_and_not_by_their_place():
     order = np.random.default_rng(3).permutation(50)
     one = ItemScores(np.full(50, "t"), names, scores[0])
     other = ItemScores(np.full(50, "t"), names[order], scores[1][order])
-    shared = shared_scores([one, other])
+    shared = shared_scores([one, other]).scores
     assert np.mean(shared[0] * shared[1]) == pytest.approx(np.mean(scores[0] * scores[1]))
     with pytest.raises(UnmatchedError, match="Only 25 of 50"):
         shared_scores([one, ItemScores(np.full(25, "t"), names[:25], scores[1][:25])])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from src.core import exact
 from src.core.errors import BadInputError
@@ -13,8 +15,15 @@ from src.core.statistics.intervals import Array, least_se
 from src.core.statistics.paired import MOST_UNMATCHED, ItemScores, UnmatchedError, keys_of
 
 
-def shared_scores(answers: Sequence[ItemScores], most_unmatched: float = MOST_UNMATCHED) -> Array:
-    """Return the models' scores on the items that all answered, shape (models, items).
+class SharedScores(NamedTuple):
+    """Keys of the items that all models answered (items,), as of `keys_of`, and scores (models, items)."""
+
+    keys: NDArray[np.str_]
+    scores: Array
+
+
+def shared_scores(answers: Sequence[ItemScores], most_unmatched: float = MOST_UNMATCHED) -> SharedScores:
+    """Return the models' scores on the items that all answered.
 
     Raises UnmatchedError if more than `most_unmatched` of all items were not answered by every model.
     """
@@ -31,7 +40,7 @@ def shared_scores(answers: Sequence[ItemScores], most_unmatched: float = MOST_UN
     for key, each in zip(keys, answers, strict=True):
         order = np.argsort(key)
         rows.append(np.asarray(each.scores, float)[order[np.searchsorted(key, common, sorter=order)]])
-    return np.array(rows)
+    return SharedScores(common, np.array(rows))
 
 
 def score_covariance(tasks: Sequence[tuple[Array, float]], is_macro: bool) -> Array:
