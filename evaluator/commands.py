@@ -22,7 +22,6 @@ from evaluator.worker import Worker, open_board
 from src.core import suites
 from src.core.errors import BadInputError
 from src.core.items import sensitivity
-from src.core.items.errors import block_of
 from src.core.model.checks import ModelLimits, Repository
 from src.core.model.fit.against import check_base
 from src.core.model.source import FolderModel, HubModel
@@ -37,6 +36,7 @@ from src.core.store.access import require_write
 from src.core.store.group_commit import GroupCommitStore
 from src.core.suites import Suite
 from src.core.table_paths import contents_path
+from src.core.untrusted import mapping
 
 
 def settings_of(args: argparse.Namespace) -> RunSettings:
@@ -190,7 +190,7 @@ def queue_endpoint(args: argparse.Namespace) -> int:
 
 def sensitivity_of(result: Result, suite: Suite) -> Iterator[str]:
     """Yield what a perturbed run tells of each benchmark, and which tasks it could not perturb."""
-    blocks = block_of(result.settings, sensitivity.KEY)
+    blocks = mapping(result.settings.get(sensitivity.KEY))
     found = {key: sensitivity.OptionSensitivity.read(block) for key, block in blocks.items()}
     if not any(found.values()):
         yield "perturb: no benchmark that ran whole has multiple-choice questions with lettered or numbered options"

@@ -276,10 +276,11 @@ def _weights(
     models = settings.workspace / "models"
     if settings.backend in NO_WEIGHTS:  # answers without weights, to try out a board
         return request, download.Weights(models)
+    downloads = download.Downloads(models, settings.models, settings.token, stop, settings.unsupported)
     if folder is not None:
-        below = download.bring_base(request, models, settings.models, settings.token, stop, settings.unsupported)
+        below = download.bring_base(request, downloads)
         return download.adopt(folder, request, models, settings.models, below)
-    return request, download.bring(request, models, settings.models, settings.token, stop, settings.unsupported)
+    return request, download.bring(request, downloads)
 
 
 def _refuse_short_context(weights: download.Weights, suite: Suite, settings: RunSettings) -> None:

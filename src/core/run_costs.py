@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from src.core.records import Result
-from src.core.result_files import number
 from src.core.run_identity import backend_of, is_served
+from src.core.untrusted import number
 
 WEIGHTS = "weights"
 SERVED = "served"

@@ -1,4 +1,4 @@
-"""The board behind a real nginx that speaks TLS, as operators run it: at any path, with the prefix kept or taken off."""
+"""The board behind a real nginx that speaks TLS, as operators run it: at any path, the prefix kept or taken off."""
 
 from __future__ import annotations
 

@@ -21,12 +21,11 @@ from src.core.items.sensitivity import KEY as SENSITIVITY
 from src.core.items.sensitivity import OptionSensitivity
 from src.core.names import folder_of
 from src.core.records import Result
-from src.core.result_files import number
 from src.core.run_identity import RunIdentity, used_template
 from src.core.scoring import BenchmarkScore, Scored, score
 from src.core.store import Store
 from src.core.suites import Suite
-from src.core.untrusted import mapping
+from src.core.untrusted import mapping, number
 
 B = TypeVar("B")
 

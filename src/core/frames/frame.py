@@ -156,7 +156,7 @@ def _scores(runs: Sequence[tuple[Result, Scored]], suite: Suite) -> dict[str, An
             row |= {f"{key}.se": errors.se, f"{key}.from": errors.low, f"{key}.to": errors.high}
         if certainty := OptionScores.read(mapping(result.settings.get(OPTIONS)).get(key)):
             options.append(certainty)
-        if sensitivity := OptionSensitivity.read(block_of(result.settings, SENSITIVITY).get(key)):
+        if sensitivity := OptionSensitivity.read(mapping(result.settings.get(SENSITIVITY)).get(key)):
             spreads.append(sensitivity.high - sensitivity.low)
     return row | _certainty(options) | ({"sensitivity": exact.mean(spreads)} if spreads else {})
 

@@ -40,9 +40,7 @@ OPEN = (
 )
 """Methods and addresses of Gradio's that stay open: tools for programs, and how they are described."""
 
-FREE = re.compile(
-    r"/(status\.json|health|metrics|gradio_api/startup-events|assets/site/.*|board/(rows|table)/.*)$"
-)
+FREE = re.compile(r"/(status\.json|health|metrics|gradio_api/startup-events|assets/site/.*|board/(rows|table)/.*)$")
 """What costs next to nothing, and is not counted."""
 
 _OPEN = re.compile("|".join(f"{method} {pattern}$" for method, pattern in OPEN))
