@@ -19,7 +19,7 @@ from evaluator.job import RunFailure
 from evaluator.served.answers import AnswerStore, BudgetError, Usage, request_hash
 from evaluator.served.endpoints import Endpoint
 from evaluator.served.requests import checked
-from evaluator.served.server import Server, ServerError, StoppedError
+from evaluator.served.server import RunStoppedError, Server, ServerError
 from src.core.errors import BadInputError
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ class Gateway:
             return None, self.failure
         try:
             return self._server.answer(payload), None
-        except StoppedError:
+        except RunStoppedError:
             return None, self.failure
         except BudgetError as error:
             return None, self._end(RunFailure("budget", str(error)))

@@ -28,7 +28,7 @@ class ServerError(Exception):
     """Raised if a server gives no answer; the message says why, without the key."""
 
 
-class StoppedError(Exception):
+class RunStoppedError(Exception):
     """Raised if the run ends while an answer is awaited."""
 
 
@@ -74,7 +74,8 @@ class Server:
     def answer(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer to a request, from the store if it was given before.
 
-        Raise ServerError if the server gives none, BudgetError if it may cost too much, StoppedError if the run ends.
+        Raise ServerError if the server gives none, BudgetError if it may cost too much,
+        RunStoppedError if the run ends.
         """
         request = request_hash(self._endpoint.url, payload)
         known = self._store.get(request)
@@ -93,7 +94,7 @@ class Server:
         while (seconds := self._quiet_until - self._clock()) > 0 and not self._stop.is_set():
             self._wait(seconds)
         if self._stop.is_set():
-            raise StoppedError
+            raise RunStoppedError
         call = self._store.begin(request, most_dollars(payload, self._endpoint), generates(payload))
         try:
             status, headers, data = self._post(payload)
@@ -160,7 +161,7 @@ class Server:
     def _pause(self, seconds: float) -> None:
         self._wait(seconds)
         if self._stop.is_set():
-            raise StoppedError
+            raise RunStoppedError
 
 
 _backoff = tenacity.wait_exponential_jitter(initial=1.0, max=60.0)

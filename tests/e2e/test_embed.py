@@ -59,7 +59,7 @@ def test_one_model_stands_in_another_page(small: Served, elsewhere, page: Page, 
 
 def test_one_chart_stands_in_another_page(small: Served, elsewhere, page: Page, shoot) -> None:
     frame = elsewhere(f"{small.url}/explore?embed=1&theme=dark")
-    expect(frame.locator(".lb-plot .main-svg").first).to_be_visible()
+    expect(frame.locator(".lb-plot > svg")).to_be_visible()
     expect(frame.locator(".lb-asks select").first).to_be_hidden()
     shoot(page, "embed-chart")
 

@@ -56,7 +56,7 @@ def worker(board: Path, workspace: Path, evaluate: Callable[..., Outcome], **mor
         ("x01", ["--backend", "prefixtree"], "Did you mean prefix-tree?"),
         ("x02", ["--backend", "vllm"], "needs a library that is not installed"),
         ("x03", ["--backend-args", '{"pack_token": 2048}'], "no argument pack_token. Did you mean pack_tokens?"),
-        ("x04", ["--backend", "local-chat-completions"], "tenacity|without network"),
+        ("x04", ["--backend", "local-chat-completions"], "configured in"),
     ],
 )
 def test_x01_to_x04_a_box_that_cannot_run_models_does_not_start(
@@ -68,7 +68,7 @@ def test_x01_to_x04_a_box_that_cannot_run_models_does_not_start(
     run = ["run", "--store", str(tmp_path / "board"), "--workspace", str(workspace), "--offline", "--drain"]
     assert main([*run, *flags]) == 1, case
     error = " ".join(capsys.readouterr().err.split())
-    assert any(part in error for part in reason.split("|")), (case, error)
+    assert reason in error, (case, error)
     state = Queue(LocalStore(tmp_path / "board")).snapshot()
     assert [(state[key].status, state[key].attempts) for key in keys] == [(Status.PENDING, 0)] * 7
 

@@ -197,22 +197,17 @@ def test_a_lease_is_renewed_with_progress_while_work_goes_on(tmp_path: Path, wor
 
     def evaluate(*_: Any, notice: Any, stop: threading.Event, **__: Any) -> Outcome:
         notice("checkpoint", {"tasks": ["a", "b"]})
-        until = first = queue.snapshot()[key].until
-        while until == first:  # it is renewed after half the lease
+        claimed = renewed = queue.snapshot()[key]
+        while renewed.until == claimed.until:  # it is renewed after half the lease
             assert not stop.wait(0.2)
-            until = queue.snapshot()[key].until
+            renewed = queue.snapshot()[key]
+        assert renewed.status is Status.RUNNING
+        progress.append(dict(renewed.progress))
         return Outcome("results/x.json")
 
-    progress = []
-    box = worker(queue, workspace, evaluate)
-    thread = threading.Thread(target=box.run, kwargs={"wait": None})
-    thread.start()
-    while thread.is_alive():
-        standing = queue.snapshot()[key]
-        assert standing.status is not Status.PENDING or not progress
-        progress.append(dict(standing.progress))
-        time.sleep(0.2)
-    assert {"doing": "checkpoint", "tasks_done": 2} in progress
+    progress: list[dict[str, Any]] = []
+    worker(queue, workspace, evaluate).run(wait=None)
+    assert progress == [{"doing": "checkpoint", "tasks_done": 2}]
     assert queue.snapshot()[key].status is Status.FINISHED
 
 

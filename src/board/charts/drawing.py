@@ -49,7 +49,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Box:
+class Quartiles:
     """How a group's values are distributed: quartiles, and the farthest values within 1.5 quartile ranges of them."""
 
     name: str
@@ -77,7 +77,7 @@ class Figure:
     x: Axis
     y: Axis
     series: Sequence[Series] = ()
-    boxes: Sequence[Box] = ()  # at the places of the x axis
+    boxes: Sequence[Quartiles] = ()  # at the places of the x axis
     bars: Sequence[Bar] = ()  # at the places of the y axis
     cells: Sequence[Sequence[float]] = ()  # −1 … 1, at the places of both axes
     baselines: Sequence[tuple[str, float]] = ()

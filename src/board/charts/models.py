@@ -10,10 +10,10 @@ import pandas as pd
 from src.board.charts.drawing import (
     INKS,
     Axis,
-    Box,
     Chart,
     ChartChoice,
     Figure,
+    Quartiles,
     Series,
     axis,
     baseline_words,
@@ -102,7 +102,7 @@ def spread(frame: pd.DataFrame, suite: Suite, ask: ChartChoice) -> Chart:
             if len(part) < FEW:
                 alone.append(part)
                 continue
-            box = _box(name, values)
+            box = _quartiles(name, values)
             boxes.append(replace(box, at=at))
             alone.append(part[(values < box.low) | (values > box.high)])
         outside = pd.concat(alone)
@@ -173,7 +173,7 @@ def scaling(frame: pd.DataFrame, suite: Suite, ask: ChartChoice) -> Chart:
     return Chart("scaling", title, sentence, draw, table)
 
 
-def _box(name: str, values: np.ndarray) -> Box:
+def _quartiles(name: str, values: np.ndarray) -> Quartiles:
     first, median, third = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
     near = values[(values >= first - 1.5 * (third - first)) & (values <= third + 1.5 * (third - first))]
-    return Box(name, float(near.min()), first, median, third, float(near.max()))
+    return Quartiles(name, float(near.min()), first, median, third, float(near.max()))

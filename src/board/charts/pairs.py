@@ -42,7 +42,7 @@ COSTS = {  # what it is called, its unit, and how to say that nothing on the fro
 """Columns that cost something: drawn logarithmically, and with the front of what nothing cheaper beats."""
 
 
-class Pair(NamedTuple):
+class NumericColumn(NamedTuple):
     """A column that an axis may show."""
 
     path: str
@@ -50,18 +50,18 @@ class Pair(NamedTuple):
     group: str
 
 
-def numeric_columns(frame: pd.DataFrame, suite: Suite) -> list[Pair]:
+def numeric_columns(frame: pd.DataFrame, suite: Suite) -> list[NumericColumn]:
     """Return the columns of the frame that have any numbers: scores, then costs, then the rest."""
     scores = [
-        Pair("average", "Average", "Scores"),
-        *(Pair(f"{b.key}.score", b.title, "Scores") for b in suite.benchmarks),
+        NumericColumn("average", "Average", "Scores"),
+        *(NumericColumn(f"{b.key}.score", b.title, "Scores") for b in suite.benchmarks),
     ]
     if suite.aggregation == "none":
         del scores[0]
-    costs = [Pair(path, title, "Costs") for path, (title, _, _) in COSTS.items()]
+    costs = [NumericColumn(path, title, "Costs") for path, (title, _, _) in COSTS.items()]
     used = {each.path for each in (*scores, *costs)}
     others = [
-        Pair(column.path, column.title, "Other numbers")
+        NumericColumn(column.path, column.title, "Other numbers")
         for column in columns(suite)
         if column.kind in ("score", "number") and column.path not in used
     ]

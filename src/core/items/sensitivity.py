@@ -100,7 +100,7 @@ Grades = dict[str, list[float]]
 
 
 @dataclass(frozen=True)
-class _Graded:
+class _GradedOrders:
     grades: list[Grades]
     perturbed: int
     changed: int
@@ -115,7 +115,7 @@ def _of_way(grades: Grades, kind: str, way: int) -> float:
     return own[way % len(own)]  # two options have one other order only
 
 
-def _graded(lines: Sequence[Mapping[str, Any]], by_length: bool) -> _Graded:
+def _graded(lines: Sequence[Mapping[str, Any]], by_length: bool) -> _GradedOrders:
     answers = known_answers(lines, by_length)
     grades: list[Grades] = []
     perturbed = changed = 0
@@ -134,7 +134,7 @@ def _graded(lines: Sequence[Mapping[str, Any]], by_length: bool) -> _Graded:
             perturbed += bool(ways)
             changed += any(each != original for each in ways)
         grades.append(own)
-    return _Graded(grades, perturbed, changed)
+    return _GradedOrders(grades, perturbed, changed)
 
 
 def _choices(ways: Any, options: Sequence[str], by_length: bool) -> list[int]:

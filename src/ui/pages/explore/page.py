@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from src.board.audit import sizes_in_doubt
 from src.board.charts import CHARTS, GROUPS, OF_BENCHMARKS, OF_MODELS, TITLES, Chart, ChartChoice, numeric_columns
-from src.board.charts.pairs import Pair
+from src.board.charts.pairs import NumericColumn
 from src.board.exports.csv_parquet import to_csv
 from src.board.live.per_frame import per_frame
 from src.board.live.snapshot import Board, Snapshot
@@ -145,7 +145,7 @@ def _columns(snapshot: Snapshot) -> dict[str, str]:
 
 
 @per_frame(12)
-def _numeric(frame: pd.DataFrame, suite: str) -> tuple[Pair, ...]:
+def _numeric(frame: pd.DataFrame, suite: str) -> tuple[NumericColumn, ...]:
     return tuple(numeric_columns(frame, suites.load(suite)))
 
 
