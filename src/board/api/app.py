@@ -66,7 +66,7 @@ def build_api(context: Context, is_public: bool = True) -> FastAPI:
         openapi_url="/openapi.json",
         generate_unique_id_function=lambda route: "_".join([*map(str, route.tags[:1]), route.name]),
     )
-    for part in (models, exports, state, feeds, original):
+    for part in (exports, models, state, feeds, original):  # `models` answers every address that begins with a model
         app.include_router(part.router(context))
     described = app.openapi
 

@@ -12,7 +12,9 @@ from starlette.responses import Response
 from src.board.api.asking import At, SuiteName, asked, given, problems, unknown
 from src.board.api.context import Context
 from src.board.exports.formats import FORMATS, Format
-from src.board.table.listing import listing
+from src.board.exports.record_instances import archive_of_model
+from src.board.model.detail_files import DetailFiles
+from src.board.table.listing import listing, of_model
 from src.board.table.query import Query
 from src.core.errors import BadInputError
 
@@ -27,6 +29,7 @@ def router(context: Context) -> APIRouter:
     made = APIRouter(prefix="/v1", tags=["files"])
     for form in FORMATS.values():
         _add(made, context, form)
+    _add_records_of_model(made, context)
     return made
 
 
@@ -65,3 +68,30 @@ def _add(made: APIRouter, context: Context, form: Format) -> None:
         response_class=Response,
         responses={200: {"content": {media: {"schema": {"type": "string"}}}}, **problems(400, 404)},
     )
+
+
+def _add_records_of_model(made: APIRouter, context: Context) -> None:
+    media = FORMATS["eee.zip"].media
+
+    @made.get(
+        "/models/{model:path}/records.eee.zip",
+        response_class=Response,
+        responses={200: {"content": {media: {"schema": {"type": "string"}}}}, **problems(400, 404)},
+    )
+    async def model_records(request: Request, model: str, suite: SuiteName = None) -> Response:
+        """One model's Every Eval Ever records, with every published answer as an instance."""
+        snapshot = await context.snapshot_for(suite)
+        rows = of_model(snapshot, model)
+
+        def make() -> bytes:
+            return archive_of_model(rows, DetailFiles(context.board.shown, snapshot.suite).open)
+
+        name = rows.row()["model"].replace("/", "__")
+        return await context.answer(
+            request,
+            snapshot,
+            make,
+            media=media,
+            is_kept=False,  # large, and the store may hold more answers a moment later
+            filename=f"{snapshot.suite.name}-{name}.eee.zip",
+        )

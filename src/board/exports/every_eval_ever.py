@@ -16,7 +16,7 @@ import orjson
 from src.board.live.certainty import LEVEL, with_certainty
 from src.board.live.identity import BoardIdentity
 from src.board.live.snapshot import Snapshot
-from src.board.table.listing import Listing, plain
+from src.board.table.listing import Listing, ModelRows, plain
 from src.core.names import is_model_name
 from src.core.suites import Benchmark
 
@@ -42,15 +42,17 @@ def archive(listing: Listing) -> bytes:
 def records(listing: Listing) -> list[tuple[str, dict[str, Any]]]:
     """(path in the datastore, record) of each listed row."""
     snapshot = listing.snapshot
+    return [(record_path(snapshot, row), record(snapshot, row)) for row in recordable(listing)]
+
+
+def recordable(listed: Listing | ModelRows) -> list[dict[str, Any]]:
+    """Return the rows that a record can be made of, as plain values with their uncertainty."""
+    snapshot = listed.snapshot
     frame = snapshot.frame if "average.se" in snapshot.frame else with_certainty(snapshot.frame, snapshot.suite)
-    frame = frame.iloc[listing.positions]
+    frame = frame.iloc[listed.positions]
     columns = {name: plain(frame[name]) for name in frame.columns}
     rows = ({name: values[at] for name, values in columns.items()} for at in range(len(frame)))
-    return [
-        (_path(snapshot, row), record(snapshot, row))
-        for row in rows
-        if is_model_name(row["model"]) and "/" in row["model"] and _results(snapshot, row)
-    ]
+    return [row for row in rows if is_model_name(row["model"]) and "/" in row["model"] and _results(snapshot, row)]
 
 
 def record(snapshot: Snapshot, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,7 +199,8 @@ def _when(day: Any) -> dict[str, str]:
         return {}
 
 
-def _path(snapshot: Snapshot, row: Mapping[str, Any]) -> str:
+def record_path(snapshot: Snapshot, row: Mapping[str, Any]) -> str:
+    """Return where the datastore files the record of a row."""
     # the datastore wants a version 4 uuid; made of the row's key, so that the same row keeps its file
     key = "\n".join([snapshot.suite.name, snapshot.revision, str(row["id"]), str(row.get("revision"))])
     name = uuid.UUID(bytes=hashlib.sha256(key.encode()).digest()[:16], version=4)

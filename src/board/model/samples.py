@@ -17,6 +17,7 @@ Outcome = Literal["all", "right", "wrong", "changed"]
 
 LISTED = ["doc_id", "doc_hash", "score", "question", "target", "answer"]
 SEARCHED = ["question", "target", "answer"]
+WHOLE = [*LISTED, "prompt", "choices", "metrics", "doc"]
 
 
 @dataclass(frozen=True)
@@ -105,15 +106,13 @@ class SampleFile:
 
     def open(self, row: int) -> SampleAnswer:
         """Return all of one sample: prompt as sent, options with their log-likelihoods, metrics, the item itself."""
-        ((_, values),) = self._read(np.array([row]), [*LISTED, "prompt", "choices", "metrics", "doc"])
-        sample = Sample(row=row, **{name: values[name] for name in LISTED})
-        return SampleAnswer(
-            sample,
-            values["prompt"],
-            tuple((text, value) for text, value in json.loads(values["choices"] or "[]")),
-            json.loads(values["metrics"] or "{}"),
-            json.loads(values["doc"] or "{}"),
-        )
+        ((_, values),) = self._read(np.array([row]), WHOLE)
+        return _answer(row, values)
+
+    def answers(self) -> Iterator[SampleAnswer]:
+        """Yield all of every sample in the file's order, reading one row group at a time."""
+        for row, values in self._read(np.arange(len(self)), WHOLE):
+            yield _answer(row, values)
 
     def find(self, doc_hash: str) -> int | None:
         """Return the row of a permanent link: the document whose hash starts with `doc_hash`."""
@@ -139,3 +138,13 @@ class SampleFile:
         groups = np.searchsorted(self._starts, rows, side="right") - 1
         for group in dict.fromkeys(groups.tolist()):
             yield group, [int(row) for row in np.asarray(rows)[groups == group]]
+
+
+def _answer(row: int, values: Mapping[str, Any]) -> SampleAnswer:
+    return SampleAnswer(
+        Sample(row=row, **{name: values[name] for name in LISTED}),
+        values["prompt"],
+        tuple((text, value) for text, value in json.loads(values["choices"] or "[]")),
+        json.loads(values["metrics"] or "{}"),
+        json.loads(values["doc"] or "{}"),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -162,6 +163,13 @@ def test_every_format_is_a_download_named_by_suite_and_day(client, form):
     assert answer.status_code == 200
     assert answer.headers["content-disposition"] == f'attachment; filename="open-llm-v2-2025-02-08.{form}"'
     assert answer.content
+
+
+def test_a_models_records_are_a_download_named_by_the_model(client):
+    answer = client.get("/api/v1/models/org/first/records.eee.zip")
+    assert answer.headers["content-disposition"] == 'attachment; filename="open-llm-v2-org__first.eee.zip"'
+    assert len(zipfile.ZipFile(io.BytesIO(answer.content)).namelist()) == 1  # nobody published its answers
+    assert client.get("/api/v1/models/org/nobody/records.eee.zip").status_code == 404
 
 
 # --- past -------------------------------------------------------------------------------------------------------------

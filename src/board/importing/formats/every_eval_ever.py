@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
@@ -22,6 +22,7 @@ REQUIRED = ("schema_version", "evaluation_id", "retrieved_timestamp", "source_me
 OF_RESULT = ("evaluation_name", "source_data", "metric_config", "score_details")
 SAMPLES = "_samples.jsonl"
 SAMPLING = ("temperature", "top_p", "top_k", "reasoning")
+OpenInstances = Callable[[], IO[bytes]]
 TRUTH = {"True": True, "False": False, "true": True, "false": False}
 
 
@@ -49,22 +50,29 @@ def is_part(path: Path) -> bool:
     return path.name.endswith(SAMPLES) and path.with_name(path.name.removesuffix(SAMPLES) + ".json").exists()
 
 
-def _beside(path: Path) -> Path | None:
+def _beside(path: Path) -> OpenInstances | None:
     samples = path.with_name(path.name.removesuffix(".json") + SAMPLES)
-    return samples if samples.exists() else None
+    return (lambda: samples.open("rb")) if samples.exists() else None
+
+
+def _in_archive(archive: zipfile.ZipFile, record: str) -> OpenInstances | None:
+    samples = record.removesuffix(".json") + SAMPLES
+    return (lambda: archive.open(samples)) if samples in archive.namelist() else None
 
 
 def _read_archive(source: SourceFile, hints: Hints) -> ImportBatch:
     whole = ImportBatch()
     try:
-        with zipfile.ZipFile(io.BytesIO(source.data)) as archive:
-            entries = [entry for entry in archive.infolist() if entry.filename.endswith(".json")]
-            if sum(entry.file_size for entry in entries) > LARGEST:
-                raise BadInputError(f"{source.path.name} would unpack to more than {LARGEST >> 30} GB.")
-            for entry in entries:
-                each = _read_record(archive.read(entry), f"{source.path.name}: {entry.filename}", hints, None)
-                whole.records += each.records
-                whole.notes += each.notes
+        archive = zipfile.ZipFile(io.BytesIO(source.data))  # stays open: instances are read when they are stored
+        entries = [entry for entry in archive.infolist() if entry.filename.endswith(".json")]
+        if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
+            raise BadInputError(f"{source.path.name} would unpack to more than {LARGEST >> 30} GB.")
+        for entry in entries:
+            name = f"{source.path.name}: {entry.filename}"
+            each = _read_record(archive.read(entry), name, hints, _in_archive(archive, entry.filename))
+            whole.records += each.records
+            whole.answers += each.answers
+            whole.notes += each.notes
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
         raise BadInputError(f"{source.path.name} is not a whole zip archive ({error}).") from error
     if not whole.records:
@@ -72,7 +80,7 @@ def _read_archive(source: SourceFile, hints: Hints) -> ImportBatch:
     return whole
 
 
-def _read_record(data: bytes, name: str, hints: Hints, samples: Path | None) -> ImportBatch:
+def _read_record(data: bytes, name: str, hints: Hints, samples: OpenInstances | None) -> ImportBatch:
     try:
         record = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -94,7 +102,7 @@ def _read_record(data: bytes, name: str, hints: Hints, samples: Path | None) -> 
         if when is not None:
             batch.answers += [
                 RowAnswers(row.model, when, label, lambda label=label: _lines(samples, label))  # type: ignore[misc]
-                for label in sorted({line["evaluation_name"] for line in _instances(samples)})
+                for label in sorted({_label(line) for line in _instances(samples, name)})
             ]
     return batch
 
@@ -163,19 +171,25 @@ def _most(metric: Mapping[str, Any]) -> float | None:
     return number(most) if most != "Infinity" and (number(most) or 0) > 0 else None
 
 
-def _instances(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as lines:
+def _instances(samples: OpenInstances, name: str = "") -> Iterator[Mapping[str, Any]]:
+    with samples() as lines:
         for at, line in enumerate(lines, start=1):
             try:
                 if line.strip():
-                    yield orjson.loads(line)
+                    yield mapping(orjson.loads(line))
             except orjson.JSONDecodeError as error:
-                raise BadInputError(f"{path.name}, line {at} is not JSON: {error}.") from error
+                raise BadInputError(f"The instances of {name}: line {at} is not JSON: {error}.") from error
 
 
-def _lines(path: Path, label: str) -> Iterable[Mapping[str, Any]]:
-    """Yield the instances of one evaluation as lm-eval logs its samples."""
-    mine = (each for each in _instances(path) if each.get("evaluation_name") == label)
+def _label(instance: Mapping[str, Any]) -> str:
+    """Return which task an instance is of: the harness's own name for it if it has one, else the evaluation's."""
+    task = mapping(instance.get("metadata")).get("task")
+    return task if isinstance(task, str) and task else str(instance.get("evaluation_name") or "unnamed")
+
+
+def _lines(samples: OpenInstances, label: str) -> Iterable[Mapping[str, Any]]:
+    """Yield the instances of one task as lm-eval logs its samples; one with an error has no score."""
+    mine = (each for each in _instances(samples) if _label(each) == label)
     for at, each in enumerate(mine):
         asked, output, graded = (mapping(each.get(part)) for part in ("input", "output", "evaluation"))
         raw, reference = output.get("raw") or [], asked.get("reference") or []
@@ -186,7 +200,7 @@ def _lines(path: Path, label: str) -> Iterable[Mapping[str, Any]]:
             "arguments": [[asked.get("formatted") or asked.get("raw")]],
             "filtered_resps": raw if isinstance(raw, list) else [raw],
             "doc_hash": each.get("sample_hash") or str(each.get("sample_id")),
-            "score": graded.get("score"),
+            "score": None if each.get("error") else graded.get("score"),
         }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, get_args
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import numpy as np
 from markupsafe import Markup
@@ -60,7 +60,8 @@ class SamplesQuery:
 def browser(board: Board, snapshot: Snapshot, model: ModelView) -> Markup:
     """Render the place where the browser mounts itself, with the address that it fetches first."""
     address = f"{LIST}?{urlencode({'row': model.run.id, 'suite': snapshot.suite.name})}"
-    return render("model/samples.html", address=address, waiting=WAITING)
+    records = f"api/v1/models/{quote(model.run.id)}/records.eee.zip?{urlencode({'suite': snapshot.suite.name})}"
+    return render("model/samples.html", address=address, waiting=WAITING, records=records)
 
 
 WAITING = "Loading this run’s answers …"
