@@ -4,32 +4,14 @@ from __future__ import annotations
 
 import doctest
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from src.board.live.opening import open_sample
-from src.board.live.snapshot import Board
-from src.settings import ROOT, Settings
-from src.ui.app import build_app, launch
-from tests.e2e.conftest import free_port
+from src.settings import ROOT
 
 DOCUMENT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:7860"
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    store = open_sample(tmp_path_factory.mktemp("cache"))
-    assert store is not None
-    board = Board(store, local=True)
-    board.start()
-    settings = Settings(port=free_port())
-    running = launch(build_app(board, settings), board, settings)
-    yield f"http://127.0.0.1:{settings.port}"
-    board.stop()
-    running.close()
 
 
 def test_the_documented_python_prints_what_the_document_shows(url: str, capsys: pytest.CaptureFixture[str]) -> None:
