@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
@@ -55,12 +55,23 @@ def frames_of(
 
 def publish(frame: pd.DataFrame, store: Store, keep: bool = True) -> int:
     """Merge `frame` into its suite's published table (without `keep`: replace it) and return the number of rows."""
-    suite = frame.attrs["suite"]
+
+    def joined(known: pd.DataFrame | None) -> pd.DataFrame:
+        return frame if known is None else merged([known, frame])
+
+    return revise(frame.attrs["suite"], joined, store, keep)
+
+
+def revise(suite: str, change: Callable[[pd.DataFrame | None], pd.DataFrame], store: Store, keep: bool = True) -> int:
+    """Replace a suite's published table by what `change` makes of it and return the number of rows.
+
+    `change` is called again if another process published meanwhile; without `keep` it always gets None.
+    """
     path = contents_path(suite)
     owner = store.name.removeprefix("hub:") if store.name.startswith("hub:") else None
     for attempt in range(TRIES):
         head, known = whole_table(store, suite) if keep else (_head(store), None)
-        whole = merged([known, frame]) if known is not None else frame
+        whole = change(known)
         try:
             store.replace({path: write_parquet(to_contents(whole, suite, owner))}, head, f"Publish {suite}")
             return len(whole)

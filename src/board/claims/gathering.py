@@ -10,10 +10,15 @@ from src.board.claims.reading import FOLDER, MakerClaim, maker_claims
 from src.core.errors import DeniedError, NotFoundError
 from src.core.frames.contents import CLAIMED
 from src.core.model.source import ModelSource
+from src.core.published import revise
+from src.core.store import Store
 from src.core.suites import Suite
 
 MOST_BYTES = 1_000_000  # of a card or a file of results
 MOST_FILES = 50
+
+Claims = dict[str, dict[str, MakerClaim]]
+"""Model → benchmark → claim."""
 
 
 def gather(
@@ -34,8 +39,19 @@ def gather(
         yield model, maker_claims(suite, card, texts)
 
 
-def apply(frame: pd.DataFrame, suite: Suite, claims: dict[str, dict[str, MakerClaim]]) -> pd.DataFrame:
-    """Return the frame with these claims, in place of what was known of the same models."""
+def keep(claims: Claims, suite: Suite, store: Store, is_whole: bool) -> None:
+    """Put claims into a suite's published table. Raises NotFoundError if there is none."""
+
+    def changed(known: pd.DataFrame | None) -> pd.DataFrame:
+        if known is None:
+            raise NotFoundError(f"{store.name} has no table of {suite.title} any more.")
+        return apply(known, suite, claims, is_whole)
+
+    revise(suite.name, changed, store)
+
+
+def apply(frame: pd.DataFrame, suite: Suite, claims: Claims, is_whole: bool = True) -> pd.DataFrame:
+    """Return the frame with these claims; if they are the whole of what a model claims, others of it are withdrawn."""
     changed = frame.copy()
     touched = frame["model"].isin(list(claims))
     for benchmark in suite.benchmarks:
@@ -46,7 +62,7 @@ def apply(frame: pd.DataFrame, suite: Suite, claims: dict[str, dict[str, MakerCl
         for column, read in zip(columns, (lambda claim: claim.value, lambda claim: claim.note), strict=True):
             new = frame["model"].map({model: read(claim) for model, claim in values.items()})
             old = frame[column] if column in frame else pd.Series(index=frame.index, dtype=new.dtype)
-            changed[column] = new.where(touched, old)
+            changed[column] = new.where(touched if is_whole else new.notna(), old)
     changed.attrs = dict(frame.attrs)
     return changed
 

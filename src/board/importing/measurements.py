@@ -59,6 +59,7 @@ class Measurement:
     kind: str | None = None
     se: float | None = None
     n: int | None = None
+    is_makers: bool = False  # the model's makers say so themselves
 
 
 class Target(NamedTuple):
@@ -96,6 +97,11 @@ def gathered(measurements: Sequence[Measurement], names: Sequence[str]) -> tuple
         shown = ", ".join(f"{label} ({count:,})" for label, count in unknown.most_common(MOST))
         more = f" and {len(unknown) - MOST} more" if len(unknown) > MOST else ""
         notes.append(f"{sum(unknown.values()):,} values left out: no suite has {shown}{more}; {DRAFT}.")
+    if own := sum(each.is_makers for each in measurements):
+        notes.append(
+            f"{own:,} values are what makers report of their own models; `python app.py claims --records FILE` keeps "
+            "such values as claims, beside what a board measured."
+        )
     return frames, notes
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from app import main
 from src.board.audit import audit
 from src.board.claims.comparing import NOTABLE, compare_claims, with_claims
-from src.board.claims.gathering import apply, gather
-from src.board.claims.reading import maker_claims
+from src.board.claims.gathering import apply, gather, keep
+from src.board.claims.reading import MakerClaim, maker_claims
 from src.board.exports import feeds
+from src.board.importing.files import import_files
 from src.core.errors import DeniedError
 from src.core.frames.frame import from_contents, to_contents
 from src.core.frames.merging import merged
+from src.core.published import publish, whole_table
+from src.core.store import LocalStore
 from src.core.suites import load
 from tests.boards.small_board import row, snapshot
 
@@ -153,3 +159,53 @@ def test_a_repository_that_cannot_be_read_costs_itself():
     )
     assert frame["mmlu_pro.claimed"].tolist()[0] == 52.5
     assert np.isnan(frame["mmlu_pro.claimed"].tolist()[1])
+
+
+def table(store: LocalStore) -> pd.DataFrame:
+    frame = whole_table(store, SUITE.name)[1]
+    assert frame is not None
+    return frame
+
+
+def test_a_claim_that_is_withdrawn_leaves_the_table(tmp_path):
+    store = LocalStore(tmp_path)
+    publish(measured(62.0), store)
+    claims = {"org/m0": {"mmlu_pro": MakerClaim("mmlu_pro", 55.0, "model-index")}}
+    keep(claims, SUITE, store, is_whole=True)
+    assert table(store)["mmlu_pro.claimed"].tolist() == [55.0]
+    keep({"org/m0": {}}, SUITE, store, is_whole=True)
+    assert "mmlu_pro.claimed" not in table(store).dropna(axis="columns", how="all")
+
+
+def first_party(**fields: Any) -> dict[str, Any]:
+    result = {
+        "evaluation_name": "MMLU-PRO", "source_data": {"dataset_name": "MMLU-Pro"}, "score_details": {"score": 0.6},
+        "metric_config": {"max_score": 1.0},
+    }  # fmt: skip
+    source = {"source_name": "Acme's report", "evaluator_relationship": "first_party"}
+    about = {"id": "org/m0", "name": "m0"}
+    return {"source_metadata": source, "model_info": about, "evaluation_results": [result]} | fields
+
+
+def test_a_makers_own_records_are_claims_and_others_are_not(tmp_path, capsys):
+    store = LocalStore(tmp_path / "board")
+    publish(measured(62.0), store)
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "own.json").write_text(json.dumps(first_party()))
+    other = first_party(source_metadata={"evaluator_relationship": "third_party"})
+    (tmp_path / "records" / "other.json").write_text(json.dumps(other))
+    (tmp_path / "records" / "broken.json").write_text("{")
+    assert main(["claims", "--store", str(tmp_path / "board"), "--records", str(tmp_path / "records")]) == 0
+    known = table(store)
+    assert known["mmlu_pro.claimed"].tolist() == [60.0]
+    assert known["mmlu_pro.claim_note"].tolist() == ["Every Eval Ever, Acme's report"]
+    printed = capsys.readouterr().out
+    assert "other.json: its evaluator_relationship is not first_party" in printed
+    assert "broken.json is not JSON" in printed
+    assert "MMLU-PRO 60.0 claimed, 50.0 measured" in printed
+
+
+def test_an_import_says_that_values_are_the_makers_own(tmp_path):
+    (tmp_path / "own.json").write_text(json.dumps(first_party()))
+    notes = import_files([tmp_path / "own.json"], LocalStore(tmp_path / "board")).notes
+    assert any("1 values are what makers report of their own models" in note for note in notes)

@@ -90,7 +90,8 @@ def _read_record(data: bytes, name: str, hints: Hints, samples: OpenInstances | 
     if not isinstance(results, list) or not is_row_name(model):
         raise BadInputError(f"{name} has no evaluation_results, or no model_info.id; name the model with --model.")
     row = _row(record, about, str(model), hints)
-    batch = ImportBatch(records=[each for result in results for each in _measurement(mapping(result), row)])
+    is_makers = mapping(record.get("source_metadata")).get("evaluator_relationship") == "first_party"
+    batch = ImportBatch(records=[each for result in results for each in _measurement(mapping(result), row, is_makers)])
     missing = [field for field in REQUIRED if field not in record]
     missing += sorted({field for result in results for field in OF_RESULT if field not in mapping(result)})
     if missing:
@@ -141,7 +142,7 @@ def _configuration(results: list[Any]) -> str | None:
     return found.pop() or None if len(found) == 1 else None
 
 
-def _measurement(result: Mapping[str, Any], row: MeasuredRow) -> Iterator[Measurement]:
+def _measurement(result: Mapping[str, Any], row: MeasuredRow, is_makers: bool) -> Iterator[Measurement]:
     details, metric = mapping(result.get("score_details")), mapping(result.get("metric_config"))
     value = number(details.get("score"))
     if value is None:
@@ -163,6 +164,7 @@ def _measurement(result: Mapping[str, Any], row: MeasuredRow) -> Iterator[Measur
         kind=ours[2] if ours else None,
         se=None if counted else number(error.get("value")),
         n=int(n) if n is not None and n > 0 else None,
+        is_makers=is_makers,
     )
 
 
