@@ -97,6 +97,7 @@ def suites_of(args: argparse.Namespace) -> list[Suite]:
 
 def run(args: argparse.Namespace) -> int:
     """Claim requests, evaluate and publish them, until stopped."""
+    sandbox.require_limits()
     settings, chosen = settings_of(args), suites_of(args)
     if settings.limit or settings.wanted:
         print("only a part of the suite: results of this run have no average", flush=True)
@@ -132,6 +133,7 @@ def run(args: argparse.Namespace) -> int:
 
 def once(args: argparse.Namespace) -> int:
     """Evaluate one model without a queue."""
+    sandbox.require_limits()
     store, settings, suite = open_store(args.store), settings_of(args), suites_of(args)[0]
     folder = Path(args.model).expanduser()
     local = folder if folder.is_dir() else None

@@ -5,7 +5,6 @@ A folder is protected by a lock on a file beside it. The kernel releases the loc
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
@@ -21,7 +20,7 @@ def filling(folder: Path, stop: threading.Event | None = None) -> Iterator[None]
     with ExitStack() as held:
         while True:
             try:
-                held.enter_context(_lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB))
+                held.enter_context(_lock(folder))
                 break
             except BlockingIOError:
                 if (stop or threading.Event()).wait(RETRY_SECONDS):
@@ -34,14 +33,14 @@ def using(folders: Iterable[Path]) -> Iterator[None]:
     """Hold these folders in shared mode: other runs may use them too, but none is refilled or removed."""
     with ExitStack() as held:
         for folder in folders:
-            held.enter_context(_lock(folder, fcntl.LOCK_SH))
+            held.enter_context(_lock(folder, shared=True))
         yield
 
 
 def remove(folder: Path) -> bool:
     """Remove `folder` unless it is in use; return whether it was removed."""
     try:
-        with _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        with _lock(folder):
             shutil.rmtree(folder, ignore_errors=True)
     except BlockingIOError:
         return False
@@ -68,8 +67,10 @@ def room_for(models: Path, wanted: float) -> float:
 
 
 @contextmanager
-def _lock(folder: Path, kind: int) -> Iterator[None]:
+def _lock(folder: Path, shared: bool = False) -> Iterator[None]:
+    import fcntl  # not on Windows, where nothing runs
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("a") as file:
-        fcntl.flock(file, kind)
+        fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

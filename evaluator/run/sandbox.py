@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from evaluator.fence import SANDBOX, ladder, syscalls, view, watch
@@ -29,6 +30,8 @@ from evaluator.settings import ChildLimits
 from src.core.queue.failures import FAILURES
 
 REPOSITORY = view.REPOSITORY
+NEEDED = ("fcntl", "resource", "pwd")
+"""Modules that Windows lacks."""
 
 PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "OMP_NUM_THREADS",
           "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES", "ROCR_VISIBLE_DEVICES")  # fmt: skip
@@ -63,7 +66,17 @@ class Child:
 
 def fence(limits: ChildLimits) -> Fence:
     """Return the fence for a child. Raise NoFenceError if `limits` require one and none works here."""
+    require_limits()
     return ladder.strongest() if limits.fenced else Fence(NONE)
+
+
+def require_limits() -> None:
+    """Raise NoFenceError on a system where what a model uses cannot be limited, with a fence or without."""
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        raise ladder.NoFenceError(
+            f"A model's memory, disk and files cannot be limited here: this Python has no module {', '.join(missing)}. "
+            "Models run on Linux: in WSL 2 on Windows, in a container or virtual machine on macOS."
+        )
 
 
 def describe(limits: ChildLimits) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import time
@@ -11,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from filelock import FileLock, SoftFileLock, Timeout
 
 from src.core.errors import BadInputError, BusyError, DeniedError, StoreError
 
@@ -22,39 +23,39 @@ NETWORK = re.compile(
 """File systems whose locks, renames and syncs do not reach the other machines that mount them."""
 
 
+POLL = 0.005  # seconds between two attempts to take a lock
+
+
 @contextmanager
 def locked(path: Path, wait: float) -> Iterator[bool]:
     """Hold the lock file `path` alone among all threads and processes of this machine; yield whether it is held.
 
     Released by the end of the process, whatever its cause. `wait`: seconds; 0 tries once. Raises OSError.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    lock = FileLock(
+        path,
+        timeout=wait,
+        mode=0o644,
+        thread_local=False,
+        poll_interval=POLL,
+        fallback_to_soft=False,
+        preserve_lock_file=FileLock is not SoftFileLock,
+    )
     try:
-        is_held = _acquire(handle, wait)
-        try:
-            yield is_held
-        finally:
-            if is_held:
-                fcntl.flock(handle, fcntl.LOCK_UN)  # closing is not enough if another thread forked meanwhile
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
     finally:
-        os.close(handle)
-
-
-def _acquire(handle: int, wait: float) -> bool:
-    until, pause = time.monotonic() + wait, 0.0005
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                return False
-            time.sleep(pause)
-            pause = min(2 * pause, 0.01)
+        lock.release()
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
+    """Make the names in a folder durable; Windows does so by itself, and opens no folder."""
+    if os.name == "nt":
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -85,7 +86,7 @@ class FileSystemClock:
         return now
 
     def _touch(self) -> datetime:
-        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
         try:
             os.utime(handle)  # without times: the file system's own
             return modified(os.fstat(handle))
@@ -103,7 +104,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def _elapsed() -> float:
     """Return seconds of this machine since some moment, those it slept included if it can tell."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def refuse_network(folder: Path) -> None:

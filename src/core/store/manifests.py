@@ -112,7 +112,7 @@ class Manifests:
         """Write lines from byte `at` on, over whatever a write that was cut off left there, and sync them."""
         lines = [manifest.line() for manifest in manifests]
         is_new = not self._path.exists()
-        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
         try:
             if os.fstat(handle).st_size != at:
                 os.ftruncate(handle, at)
