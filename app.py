@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import re
 import signal
 import sys
@@ -38,6 +39,7 @@ def serve(args: argparse.Namespace) -> int:
     from src.board.live.opening import open_board
     from src.ui.app import build_app, launch
 
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     board = open_board(chosen)
     board.start()
     try:
@@ -47,9 +49,9 @@ def serve(args: argparse.Namespace) -> int:
         shown = {"sample": "made-up sample data", "copy": "the last copy", "none": "nothing yet"}.get(
             board.state.source
         )
-        while_asking = f"; {shown} while {board.store.name} is fetched" if shown else ""
+        reads = f"; {shown} while {board.store.name} is fetched" if shown else f", and reads {board.store.name}"
         name = settings.effective(chosen, board.state.profile.config).name
-        print(f"{name} is at {running.url}{while_asking}. Ctrl+C stops it.", flush=True)
+        print(f"{name} is at {running.url}{reads}. Ctrl+C stops it.", flush=True)
         running.wait()
         running.close()
     finally:

@@ -14,7 +14,7 @@ from src.core.redact import redact_logs
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; print a `BoardError` as its message and return 1."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     redact_logs()
     return exit_code(lambda: _run(parser().parse_args(argv)))
 

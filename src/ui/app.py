@@ -16,6 +16,7 @@ from src.ui.pages.submit import page as submit
 from src.ui.web import sign_in, tools
 from src.ui.web.document import Documents
 from src.ui.web.guard import RequestGuard
+from src.ui.web.metrics import ServerMetrics
 from src.ui.web.page import Page
 from src.ui.web.routes import routes
 from src.ui.web.serving import BoardServer, Running, start
@@ -39,7 +40,8 @@ def build_app(board: Board, settings: Settings) -> BoardServer:
     sign_in.check(settings)
     name = effective(settings, board.state.profile.config).name
     documents = Documents(PAGES, board, settings)
-    own = [*routes(board, settings), *documents.routes()]
+    metrics = ServerMetrics(board)
+    own = [*routes(board, settings), *metrics.routes(), *documents.routes()]
     server = BoardServer(
         title=name,
         openapi_url=None,  # the API describes itself below /api
@@ -52,7 +54,8 @@ def build_app(board: Board, settings: Settings) -> BoardServer:
     server.answer_directly(own)
     tools.add(server, board)
     ours = tuple(server.routes)
-    server.guard = RequestGuard(server.behind, ours, settings, documents.lost, server.has_session)
+    guard = RequestGuard(server.behind, ours, settings, documents.lost, server.has_session)
+    server.guard = metrics.measured(guard, guard.prefix, ours)
     return server
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import re
@@ -16,12 +17,13 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when Gradio m
 
 import gradio as gr
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.core.errors import BadInputError
 from src.settings import ROOT, Settings
-from src.ui.web.guard import RequestGuard, union_of
+from src.ui.web.guard import union_of
 from src.ui.web.protocol import BoundedProtocol
 
 THREADS = 8  # functions of tools that run side by side
@@ -34,15 +36,22 @@ LONGEST_HEAD = 32_768  # bytes of a request's head
 class BoardServer(gr.Server):
     """A `gr.Server` whose requests pass the guard first."""
 
-    guard: RequestGuard | None = None
+    guard: ASGIApp | None = None
     _direct: tuple[re.Pattern[str], ASGIApp] | None = None
+    _streams: OpenStreams | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if self.guard is None or scope["type"] == "lifespan":
             await super().__call__(scope, receive, send)
-        else:
-            await self.guard(scope, receive, send)
+            return
+        self._streams = self._streams or OpenStreams(asyncio.get_running_loop())
+        await self._streams.follow(self.guard, scope, receive, send)
+
+    def end_streams(self) -> None:
+        """End every event stream; may be called by any thread."""
+        if self._streams is not None:
+            self._streams.end()
 
     async def behind(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that the guard let through."""
@@ -61,6 +70,41 @@ class BoardServer(gr.Server):
     def has_session(self, session: str) -> bool:
         """Return whether a client has begun this session of Gradio's queue; Gradio fails over any other."""
         return self.blocks is not None and session in self.blocks._queue.pending_messages_per_session
+
+
+class OpenStreams:
+    """The event streams that clients hold open. A server that stops ends them: none ends by itself."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_ending = False
+
+    async def follow(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; if it is ended as a stream, complete the answer."""
+        task = asyncio.current_task()
+
+        async def sending(message: Message) -> None:
+            if task is not None and message["type"] == "http.response.start":
+                kind = Headers(raw=message.get("headers", [])).get("content-type", "")
+                if kind.startswith("text/event-stream"):
+                    self._tasks.add(task)
+            await send(message)
+
+        try:
+            await app(scope, receive, sending)
+        except asyncio.CancelledError:
+            if not self._is_ending or task not in self._tasks:
+                raise
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            if task is not None:
+                self._tasks.discard(task)
+
+    def end(self) -> None:
+        """End all of them; may be called by any thread."""
+        self._is_ending = True
+        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
 
 
 class Running:
@@ -82,6 +126,7 @@ class Running:
 
     def close(self) -> None:
         """Take no more requests, finish or end those under way, and free the port."""
+        self.server.end_streams()
         self.server.get_blocks().close(verbose=False)
 
 
