@@ -51,6 +51,7 @@ OWNERS = {
     "gradio": ("src.ui",),
     "lm_eval": (
         *("evaluator.child.harness", "evaluator.child.harness_tasks", "evaluator.child.served_model"),
+        "evaluator.child.tries",
         "evaluator.engine",
     ),
     "httpx": ("evaluator.served",),

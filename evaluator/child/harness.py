@@ -27,6 +27,7 @@ from evaluator.child.checkpoints import is_done, write_json, write_lines
 from evaluator.child.loading import UnfitWeightsError, checked_loading
 from evaluator.child.perturbing import Perturbation
 from evaluator.child.result_file import BOOTSTRAP, OTHER_SEED, PYTHON_SEED, describe, merge
+from evaluator.child.tries import note_tries
 from evaluator.engine import chat_date
 from evaluator.engine.report import NotFiniteError
 from evaluator.job import (
@@ -200,6 +201,7 @@ def _run_unit(job: Job, run: Path, unit: Unit, model: Any, report: ReportEvent) 
         _refuse_nan(task, samples)
         note_limits(model, samples)
         perturbation.note(task, samples)
+        note_tries(loaded["tasks"][task], samples)
         if job.backend == REPLAY:
             samples = [model.restore(task, sample) for sample in samples]
         hashes = "".join(s["doc_hash"] + s["prompt_hash"] + s["target_hash"] for s in samples)

@@ -13,8 +13,11 @@ from src.core.items.errors import KEY as ERRORS
 from src.core.items.errors import ItemErrors
 from src.core.items.options import KEY as OPTIONS
 from src.core.items.options import OptionScores
+from src.core.items.repeats import KEY as REPEATS
+from src.core.items.repeats import write as write_repeats
 from src.core.items.sensitivity import KEY as SENSITIVITY
 from src.core.items.sensitivity import OptionSensitivity
+from src.core.statistics.repeats import repeated_score
 from src.core.store import LocalStore
 from src.settings import Settings
 from src.ui.app import build_app
@@ -80,3 +83,13 @@ def test_a_strangers_nonsense_in_the_block_is_no_statement(tab) -> None:
     })  # fmt: skip
     assert "graded items" not in text
     assert "script" not in text
+
+
+def test_several_tries_show_what_one_some_and_all_of_them_earn(tab) -> None:
+    score = repeated_score([[1, 1, 0, 0], [1, 1, 1, 1]] * 20)
+    assert score is not None
+    text = tab({
+        "results": {"leaderboard_mmlu_pro": {"acc,none": 0.46}}, "config": {},
+        REPEATS: {"mmlu_pro": write_repeats(score)},
+    })  # fmt: skip
+    assert "MMLU-PRO 75.0 ± 8.1 2: 91.7, 4: 100.0 2: 58.3, 4: 50.0 66.7 % 40 items, 4 tries each" in text

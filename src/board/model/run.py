@@ -17,12 +17,15 @@ from src.core.items.habits import KEY as HABITS
 from src.core.items.habits import AnswerHabit, read_habits
 from src.core.items.options import KEY as OPTIONS
 from src.core.items.options import OptionScores
+from src.core.items.repeats import KEY as REPEATS
+from src.core.items.repeats import read as read_repeats
 from src.core.items.sensitivity import KEY as SENSITIVITY
 from src.core.items.sensitivity import OptionSensitivity
 from src.core.names import folder_of
 from src.core.records import Result
 from src.core.run_identity import RunIdentity, used_template
 from src.core.scoring import BenchmarkScore, Scored, score
+from src.core.statistics.repeats import RepeatedScore
 from src.core.store import Store
 from src.core.suites import Suite
 from src.core.untrusted import mapping, number
@@ -53,6 +56,7 @@ class RunDetail:
     settings: tuple[Setting, ...]
     errors: Mapping[str, ItemErrors]  # benchmark → its error from the graded items, if the files have it
     options: Mapping[str, OptionScores]  # benchmark → what the options say of the model's certainty
+    repeats: Mapping[str, RepeatedScore]  # benchmark → what several tries of each item earned
     sensitivity: Mapping[str, OptionSensitivity]  # benchmark → what other orders of the options do to its score
     habits: Mapping[str, Mapping[str, AnswerHabit]]  # benchmark → task → how it was answered
 
@@ -82,6 +86,7 @@ def run_detail(store: Store, suite: Suite, run: Run, others: Sequence[Run] = ())
         errors=_blocks(runs, ERRORS, ItemErrors.read),
         options=_blocks(runs, OPTIONS, OptionScores.read),
         sensitivity=_blocks(runs, SENSITIVITY, OptionSensitivity.read),
+        repeats=_blocks(runs, REPEATS, read_repeats),
         habits=_blocks(runs, HABITS, read_habits),
     )
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from src.core.items import errors, habits, options, sensitivity
+from src.core.items import errors, habits, options, repeats, sensitivity
 from src.core.records import Result
 from src.core.scoring import score
 from src.core.suites import Suite
@@ -14,7 +14,7 @@ from src.core.suites import Suite
 SampleLines = Callable[[], Iterable[Mapping[str, Any]]]
 """Opens the answers of one task, one mapping an item, with the fields of lm-eval's sample lines."""
 
-KEYS = (errors.KEY, options.KEY, sensitivity.KEY, habits.KEY)
+KEYS = (errors.KEY, options.KEY, sensitivity.KEY, habits.KEY, repeats.KEY)
 
 
 def blocks_of_items(result: Result, suite: Suite, samples: Mapping[str, SampleLines]) -> dict[str, Any]:
@@ -36,6 +36,8 @@ def blocks_of_items(result: Result, suite: Suite, samples: Mapping[str, SampleLi
             found[options.KEY][benchmark.key] = uncertainty.write()
         if sensitive := sensitivity.option_sensitivity(benchmark, lines):
             found[sensitivity.KEY][benchmark.key] = sensitive.write()
+        if repeated := repeats.repeats_of(benchmark, lines):
+            found[repeats.KEY][benchmark.key] = repeats.write(repeated)
         if habit := habits.answer_habits(benchmark, lines):
             found[habits.KEY][benchmark.key] = habit
     return dict(found)

@@ -39,8 +39,12 @@ AT_LIMIT = "at_limit"
 """A field of a generated sample line: whether its text reached the length limit."""
 PERTURBED = "perturbed"
 """A field of a multiple-choice sample line: the log-likelihoods under other orders and labels of its options."""
+TRIES = "tries"
+"""A field of a generated sample line: metric → the grade of each try, if the answer was sampled several times."""
+REPEAT_OF = "repeat_of"
+"""A field of a sample line that is one try: the name of its item, which the lines of its other tries carry too."""
 NOT_METRICS = {
-    AT_LIMIT, PERTURBED,
+    AT_LIMIT, PERTURBED, TRIES, REPEAT_OF,
     "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics", "doc_hash", "prompt_hash",
     "target_hash",
 }  # fmt: skip

@@ -188,6 +188,7 @@ def _lines(samples: Iterable[Mapping[str, Any]], metrics: Mapping[str, Any]) -> 
             "arguments": [[question]],
             "filtered_resps": [mapping(each.get("output")).get("completion") or score.get("answer")],
             "doc_hash": f"{each.get('id')}-{each.get('epoch', 1)}",
+            "repeat_of": str(each.get("id")),
             metric: LETTERS.get(value, number(value)) if isinstance(value, str | bool | int | float) else None,
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -16,6 +17,7 @@ from src.core.errors import NotFoundError
 from src.core.items.errors import ItemErrors
 from src.core.items.options import OptionScores
 from src.core.items.sensitivity import OptionSensitivity
+from src.core.statistics.repeats import RepeatedScore
 from src.core.suites import Suite
 from src.ui.web.figures import number, signed
 from src.ui.web.templates import render
@@ -36,6 +38,7 @@ def certainty(board: Board, snapshot: Snapshot, model: ModelView) -> Markup:
         habits=_habits(snapshot.suite, run) if run else [],
         options=[_options(line.title, options[line.key]) for line in lines if line.key in options],
         orders=[_order(snapshot.suite, key, each) for key, each in run.sensitivity.items()] if run else [],
+        repeats=[_repeats(snapshot.suite, key, each) for key, each in run.repeats.items()] if run else [],
         ranks=perturbed_ranks(snapshot, model.run.id, run.sensitivity) if run else None,
     )
 
@@ -108,6 +111,21 @@ def _order(suite: Suite, key: str, found: OptionSensitivity) -> dict[str, Any]:
         "ways": f"{' and '.join(ways)}, {found.items:,} items",
         "without": ", ".join(titles.get(name, name) for name in found.without),
     }
+
+
+def _repeats(suite: Suite, key: str, found: RepeatedScore) -> dict[str, Any]:
+    return {
+        "title": suite.benchmark(key).title,
+        "average": f"{number(100 * found.average, 1)} ± {number(50 * (found.high - found.low), 1)}",
+        "pass_at": _by_k(found.pass_at),
+        "pass_all": _by_k(found.pass_all),
+        "consistency": "" if found.consistency is None else f"{number(100 * found.consistency, 1)} %",
+        "asked": f"{found.items:,} items, {found.repeats} tries each",
+    }
+
+
+def _by_k(values: Mapping[int, float]) -> str:
+    return ", ".join(f"{k}: {number(100 * value, 1)}" for k, value in values.items())
 
 
 def _options(title: str, scores: OptionScores) -> dict[str, str]:
