@@ -121,7 +121,7 @@ def test_every_import_is_a_requirement_or_comes_with_python() -> None:
         for line in (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
         if not line.startswith(("#", "-"))
     }
-    distributions = {"yaml": "pyyaml", "markdown_it": "markdown-it-py"}
+    distributions = {"yaml": "pyyaml", "markdown_it": "markdown-it-py", "PIL": "pillow"}
     imported = {
         name.partition(".")[0]: module
         for module, path in MODULES.items()

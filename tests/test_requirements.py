@@ -84,7 +84,7 @@ def test_torch_is_pinned_by_number_alone_and_never_for_the_board():
 
 
 def test_the_board_requires_only_what_it_imports():
-    names = {"pyyaml": "yaml", "markdown-it-py": "markdown_it"}
+    names = {"pyyaml": "yaml", "markdown-it-py": "markdown_it", "pillow": "PIL"}
     sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
     unused = [
         each.name

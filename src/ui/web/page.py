@@ -35,6 +35,7 @@ class View:
     status: int = 200
     sheet: str = ""  # all the rules that the page needs: no other sheet holds up its first paint
     style: str = ""  # the few rules of this view alone; the policy allows exactly these two texts
+    row: str = ""  # the row that the picture beside a link shows; without one it shows the board
     is_kept: bool = True  # False: this one answer depends on more than the rows and the address
 
 
@@ -58,6 +59,8 @@ class Page:
 
 EMBED = frozenset({"embed", "theme", "top"})
 """The parameters of a page that can be embedded."""
+EMBEDDED = frozenset({"", "model", "explore"})
+"""The names of those pages."""
 
 
 def snapshot_of(board: Board, params: Mapping[str, str]) -> Snapshot:

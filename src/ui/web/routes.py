@@ -13,6 +13,7 @@ from src.board.live.freshness import freshness
 from src.board.live.snapshot import Board
 from src.settings import Settings
 from src.ui.pages.compare import page as compare
+from src.ui.pages.embed import sharing
 from src.ui.pages.explore import page as explore
 from src.ui.pages.leaderboard import table
 from src.ui.pages.model import moderation, samples
@@ -69,6 +70,7 @@ ROUTERS: tuple[Router, ...] = (
     lambda board, settings: table.routes(board),
     api.routes,
     branding.routes,
+    sharing.routes,
     lambda board, settings: assets.routes(),
 )
 

@@ -15,7 +15,8 @@ from src.board.live.snapshot import Board
 from src.board.table.url import PARAMETERS
 from src.settings import Settings
 from src.ui.web import assets, branding, sign_in
-from src.ui.web.page import Page, View, Visit
+from src.ui.web.addresses import picture, public_address
+from src.ui.web.page import EMBEDDED, Page, View, Visit
 from src.ui.web.templates import environment
 
 DESCRIPTION = "Open language models, judged the same way on the same benchmarks."
@@ -46,7 +47,9 @@ def around(
         "board_name": settings.name,
         "page": page,
         "pages": _pages(pages, page, visit),
-        "canonical": f".{quote(visit.path)}" + (f"?{urlencode(_suite_of(visit))}" if _suite_of(visit) else ""),
+        "canonical": _canonical(settings, visit),
+        "picture": _whole(settings, picture(visit.query.get("suite"), view.row)),
+        "oembed": _oembed(page, settings, visit),
         "suite": urlencode(_suite_of(visit)),
         "suites": _suites(board, page, visit),
         "fresh": freshness(board, datetime.now(UTC)),
@@ -60,6 +63,24 @@ def around(
 def notice(fresh: Freshness) -> Markup:
     """Return the sentence above a board that is not what it should be; nothing if it is."""
     return Markup(environment().get_template("macros.html").module.notice(fresh))  # type: ignore[attr-defined]
+
+
+def _canonical(settings: Settings, visit: Visit) -> str:
+    query = urlencode(_suite_of(visit))
+    return _whole(settings, quote(visit.path.removeprefix("/")) + (f"?{query}" if query else ""))
+
+
+def _oembed(page: Page | None, settings: Settings, visit: Visit) -> str:
+    """Return where other sites learn how to embed this page; "" if it cannot be, or if no other site can reach it."""
+    if page is None or page.name not in EMBEDDED or not public_address(settings):
+        return ""
+    return f"oembed?{urlencode({'url': _canonical(settings, visit)})}"
+
+
+def _whole(settings: Settings, address: str) -> str:
+    """Return an address as other sites need it: with the host if that is known."""
+    root = public_address(settings)
+    return f"{root}/{address}" if root else f"./{address}"
 
 
 @dataclass(frozen=True)

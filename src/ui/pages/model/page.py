@@ -95,7 +95,8 @@ def _view(frame: pd.DataFrame, query: RunQuery) -> View | Missing:
         return model
     description = f"{model.run.model} on {model.suite.title}: average {number(model.run.average, 2)}."
     findings = touched(frame, model.suite.name).get(model.run.id, ())
-    return View(model.run.model, _page(model, findings, query), render("model/head.html"), description)
+    body, links = _page(model, findings, query), render("model/head.html")
+    return View(model.run.model, body, links, description, row=model.run.id)
 
 
 class SectionLink(NamedTuple):
