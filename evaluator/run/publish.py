@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.job import RESULTS, Job, samples_name
-from evaluator.run_files import BadRunError, distrust, read_json, read_lines
+from evaluator.run_files import BadRunError, distrust, read_json, read_lines, write
 from src.core import exact, exams
 from src.core.exams import Exam
 from src.core.items import habits
@@ -173,7 +173,8 @@ def _stamp(run: Path, nonce: str) -> datetime:
     """Return when this run was first published under this claim: publishing it again must give the same names."""
     file = run / f"published_{re.sub(r'[^A-Za-z0-9]', '', nonce) or 'once'}.txt"
     if not file.exists():
-        file.write_text(datetime.now(UTC).strftime(STAMP), encoding="utf-8")
+        # whole or absent: an empty stamp of a full disk would stop every later attempt
+        write(run, file.name, datetime.now(UTC).strftime(STAMP).encode())
     return datetime.strptime(file.read_text(encoding="utf-8"), STAMP).replace(tzinfo=UTC)
 
 
