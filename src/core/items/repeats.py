@@ -55,12 +55,13 @@ def read(block: Any) -> RepeatedScore | None:
         return None
     known = {name: float(value or 0) for name, value in found.items()}
     shares = [known[name] for name in ("average", "low", "high", "within")]
-    if any(share > 1 for share in shares):
+    consistency = number(fields.get("consistency"))
+    if any(share > 1 for share in shares) or (consistency is not None and not 0 <= consistency <= 1):
         return None
     return RepeatedScore(
         int(known["items"]), int(known["repeats"]), known["average"], known["se"], known["low"], known["high"],
         known["within"], _numbers(fields.get("pass_at")), _numbers(fields.get("pass_all")),
-        number(fields.get("consistency")),
+        consistency,
     )  # fmt: skip
 
 

@@ -39,7 +39,15 @@ def test_what_is_written_is_read_and_what_is_no_score_is_not() -> None:
     again = read(block)
     assert again is not None
     assert write(again) == block
-    for wrong in (None, [], {}, block | {"average": 1.5}, block | {"se": "x"}, block | {"items": -1}):
+    for wrong in (
+        None,
+        [],
+        {},
+        block | {"average": 1.5},
+        block | {"se": "x"},
+        block | {"items": -1},
+        block | {"consistency": 7},
+    ):
         assert read(wrong) is None
     strange = read(block | {"pass_at": {"x": 1, "2": 7, "3": 0.5}})
     assert strange is not None
